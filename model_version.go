@@ -1,0 +1,44 @@
+package kindred
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Stage is where a model version stands.
+type Stage string
+
+// The stages of a model version.
+const (
+	Candidate Stage = "candidate" // learned and judged, never live
+	Live      Stage = "live"      // answers requests
+	Retired   Stage = "retired"   // was live
+)
+
+// ModelVersion is a learned model with everything needed to trust it or to
+// make it again.
+type ModelVersion struct {
+	Version     string             `json:"version"` // sortable by time of creation
+	Kind        string             `json:"kind"`    // the algorithm: "ials", "itemknn", …
+	Stage       Stage              `json:"stage"`
+	CreatedAt   time.Time          `json:"created_at"`
+	Settings    json.RawMessage    `json:"settings"` // the algorithm's, as JSON
+	Seed        uint64             `json:"seed"`
+	Data        DataRange          `json:"data"`
+	Metrics     map[string]float64 `json:"metrics"`  // on the hold-out: "ndcg@20": 0.13
+	Baseline    map[string]float64 `json:"baseline"` // popularity on the same hold-out
+	CodeVersion string             `json:"code_version"`
+	TrainTime   time.Duration      `json:"train_time_ns"`
+	Artefact    string             `json:"artefact_xxh3"` // hash of the artefact's bytes
+	Bytes       int64              `json:"artefact_bytes"`
+}
+
+// DataRange is what a model was learned from.
+type DataRange struct {
+	From         time.Time `json:"from"`
+	To           time.Time `json:"to"`
+	Events       int64     `json:"events"`
+	Users        int       `json:"users"`
+	Items        int       `json:"items"`
+	Interactions int       `json:"interactions"` // distinct user-item pairs
+}
