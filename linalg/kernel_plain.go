@@ -1,0 +1,13 @@
+package linalg
+
+func dot(x, y []float32) float32                              { return dotPlain(x, y) }
+func axpy(alpha float32, x, y []float32)                      { axpyPlain(alpha, x, y) }
+func scale(alpha float32, x []float32)                        { scalePlain(alpha, x) }
+func dotRows(dst, query, rows []float32)                      { dotRowsPlain(dst, query, rows) }
+func dotInt8Rows(dst []int32, query, rows []int8)             { dotInt8RowsPlain(dst, query, rows) }
+func firstAbove(scores []float32, threshold float32) int      { return firstAbovePlain(scores, threshold) }
+func transpose8(dst []float32, ld int, src []float32, ls int) { transpose8Plain(dst, ld, src, ls) }
+func gatherRow(dst, row []float32, weight float32)            { gatherRowPlain(dst, row, weight) }
+func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
+	tilePlain(c, ldc, a, b, ldb, width, k)
+}

@@ -1,0 +1,63 @@
+package linalg
+
+// The plain Go below defines what the assembly must compute, runs where there
+// is none, and takes its place under the build tag purego.
+
+func dotPlain(x, y []float32) float32 {
+	y = y[:len(x)]
+	var s0, s1, s2, s3 float32
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		s0 += x[i] * y[i]
+		s1 += x[i+1] * y[i+1]
+		s2 += x[i+2] * y[i+2]
+		s3 += x[i+3] * y[i+3]
+	}
+	for ; i < len(x); i++ {
+		s0 += x[i] * y[i]
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+func axpyPlain(alpha float32, x, y []float32) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] += alpha * v
+	}
+}
+
+func scalePlain(alpha float32, x []float32) {
+	for i := range x {
+		x[i] *= alpha
+	}
+}
+
+func dotRowsPlain(dst, query, rows []float32) {
+	d := len(query)
+	for r := range dst {
+		dst[r] = dotPlain(query, rows[r*d:(r+1)*d])
+	}
+}
+
+func dotInt8RowsPlain(dst []int32, query, rows []int8) {
+	d := len(query)
+	for r := range dst {
+		var s int32
+		row := rows[r*d : (r+1)*d]
+		for i, q := range query {
+			s += int32(q) * int32(row[i])
+		}
+		dst[r] = s
+	}
+}
+
+// firstAbovePlain returns the index of the first score above threshold, or
+// len(scores). NaN is above nothing.
+func firstAbovePlain(scores []float32, threshold float32) int {
+	for i, s := range scores {
+		if s > threshold {
+			return i
+		}
+	}
+	return len(scores)
+}
