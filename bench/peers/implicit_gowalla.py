@@ -1,0 +1,95 @@
+"""Time and judge the Python package `implicit` on files in the LightGCN form.
+
+    python implicit_gowalla.py DIR [--factors 64] [--epochs 15] [--threads 2] [--model als|itemknn]
+
+DIR holds train.txt[.gz] and test.txt[.gz], a user and its items a line. All
+items are ranked, those of the user's training line hidden; NDCG@20 has binary
+gains, log2 discounts and an ideal list of min(20, relevant) items; Recall@20
+divides by all relevant items. Prints one JSON object.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import time
+
+import numpy as np
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+
+def read(folder, name):
+    path = os.path.join(folder, name)
+    opener = gzip.open if os.path.exists(path + ".gz") else open
+    path = path + ".gz" if opener is gzip.open else path
+    users, items = [], []
+    with opener(path, "rt") as lines:
+        for line in lines:
+            user, *row = map(int, line.split() or [-1])
+            users += [user] * len(row)
+            items += row
+    return np.array(users), np.array(items)
+
+
+def judge(lists, test, k=20):
+    discount = 1 / np.log2(np.arange(2, k + 2))
+    ideal = np.concatenate([[0], np.cumsum(discount)])
+    ndcg, recall = [], []
+    for user, ranked in lists:
+        relevant = test.indices[test.indptr[user] : test.indptr[user + 1]]
+        hits = np.isin(ranked[:k], relevant)
+        ndcg.append((hits * discount[: len(hits)]).sum() / ideal[min(k, len(relevant))])
+        recall.append(hits.sum() / len(relevant))
+    return float(np.mean(ndcg)), float(np.mean(recall))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder")
+    parser.add_argument("--model", choices=["als", "itemknn"], default="als")
+    parser.add_argument("--factors", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--regularization", type=float, default=0.01)
+    parser.add_argument("--alpha", type=float, default=1.0)
+    parser.add_argument("--neighbours", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+
+    train_users, train_items = read(args.folder, "train.txt")
+    test_users, test_items = read(args.folder, "test.txt")
+    shape = (max(train_users.max(), test_users.max()) + 1, max(train_items.max(), test_items.max()) + 1)
+    train = sp.csr_matrix((np.ones(len(train_users), np.float32), (train_users, train_items)), shape)
+    test = sp.csr_matrix((np.ones(len(test_users), np.float32), (test_users, test_items)), shape)
+
+    # implicit asks that its own threads not compete with those of BLAS.
+    with threadpool_limits(limits=1, user_api="blas"):
+        if args.model == "als":
+            from implicit.als import AlternatingLeastSquares
+
+            model = AlternatingLeastSquares(
+                factors=args.factors, iterations=args.epochs, regularization=args.regularization,
+                alpha=args.alpha, num_threads=args.threads, use_gpu=False, random_state=1)
+        else:
+            from implicit.nearest_neighbours import CosineRecommender
+
+            model = CosineRecommender(K=args.neighbours, num_threads=args.threads)
+        stamps = [time.perf_counter()]
+        if args.model == "als":
+            model.fit(train, show_progress=False, callback=lambda *_: stamps.append(time.perf_counter()))
+        else:
+            model.fit(train, show_progress=False)
+            stamps.append(time.perf_counter())
+        users = np.flatnonzero(np.diff(test.indptr))
+        ids, _ = model.recommend(users, train[users], N=20, filter_already_liked_items=True)
+    ndcg, recall = judge(zip(users, ids), test)
+    epochs = np.diff(stamps)
+    print(json.dumps({
+        "model": args.model, "threads": args.threads, "epochs": len(epochs),
+        "median_epoch_seconds": float(np.median(epochs)), "fit_seconds": float(stamps[-1] - stamps[0]),
+        "ndcg@20": ndcg, "recall@20": recall, "users": len(users),
+    }))
+
+
+if __name__ == "__main__":
+    main()

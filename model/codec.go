@@ -1,0 +1,197 @@
+package model
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+)
+
+// A learned shape on disk, little-endian throughout:
+//
+//	"KNDM"  u32 version  u32 length, shape name
+//	then the shape's own fields; a slice is a u64 length and its elements
+//
+// The hash that guards the bytes is kept by whoever keeps the file. Reading
+// trusts nothing: lengths are bounded and grow with the bytes that really come,
+// numbers are finite, indices in range.
+const (
+	magic         = "KNDM"
+	formatVersion = 1
+	maxElements   = 1 << 34 // of one slice: beyond any model that fits in memory
+	maxItems      = 1 << 31 // an item index is an int32
+	chunk         = 1 << 14 // elements encoded at once
+)
+
+var errCorrupt = errors.New("model: the file is damaged or not a model (restore it or train again)")
+
+// encoder writes fields and keeps the first error.
+type encoder struct {
+	w   *bufio.Writer
+	n   int64
+	buf []byte
+	err error
+}
+
+func newEncoder(w io.Writer, shape string) *encoder {
+	e := &encoder{w: bufio.NewWriterSize(w, 1<<16)}
+	e.bytes([]byte(magic))
+	e.u32(formatVersion)
+	e.u32(uint32(len(shape)))
+	e.bytes([]byte(shape))
+	return e
+}
+
+func (e *encoder) bytes(b []byte) {
+	if e.err == nil {
+		var n int
+		n, e.err = e.w.Write(b)
+		e.n += int64(n)
+	}
+}
+
+func (e *encoder) u32(x uint32) { e.bytes(binary.LittleEndian.AppendUint32(nil, x)) }
+func (e *encoder) u64(x uint64) { e.bytes(binary.LittleEndian.AppendUint64(nil, x)) }
+
+func (e *encoder) f64(x float64) { e.u64(math.Float64bits(x)) }
+
+// words writes a slice whose elements word turns into 32 bits.
+func (e *encoder) words(n int, word func(i int) uint32) {
+	e.u64(uint64(n))
+	for lo := 0; lo < n; lo += chunk {
+		e.buf = e.buf[:0]
+		for i := lo; i < min(lo+chunk, n); i++ {
+			e.buf = binary.LittleEndian.AppendUint32(e.buf, word(i))
+		}
+		e.bytes(e.buf)
+	}
+}
+
+func (e *encoder) float32s(x []float32) {
+	e.words(len(x), func(i int) uint32 { return math.Float32bits(x[i]) })
+}
+
+func (e *encoder) int32s(x []int32) {
+	e.words(len(x), func(i int) uint32 { return uint32(x[i]) })
+}
+
+// close returns what io.WriterTo promises.
+func (e *encoder) close() (int64, error) {
+	if e.err == nil {
+		e.err = e.w.Flush()
+	}
+	if e.err != nil {
+		return e.n, fmt.Errorf("model: writing a model: %w", e.err)
+	}
+	return e.n, nil
+}
+
+// decoder reads fields and keeps the first error; after it all reads are zero.
+type decoder struct {
+	r   *bufio.Reader
+	buf [4 * chunk]byte
+	err error
+}
+
+// Read reads what a learned shape's WriteTo wrote.
+func Read(r io.Reader) (Learned, error) {
+	d := &decoder{r: bufio.NewReaderSize(r, 1<<16)}
+	if string(d.bytes(len(magic))) != magic {
+		return nil, d.fail()
+	}
+	if version := d.u32(); version != formatVersion {
+		if d.err != nil {
+			return nil, d.fail()
+		}
+		return nil, fmt.Errorf("model: the file has format %d, this program reads %d (train again)", version, formatVersion)
+	}
+	length := d.u32()
+	if length > 64 {
+		return nil, errCorrupt
+	}
+	var learned Learned
+	switch shape := string(d.bytes(int(length))); shape {
+	case shapePopularity:
+		learned = readPopularity(d)
+	case shapeItemItem:
+		learned = readItemItem(d)
+	case shapeFactors:
+		learned = readFactors(d)
+	default:
+		if d.err == nil {
+			return nil, fmt.Errorf("model: the file holds the unknown shape %q (train again)", shape)
+		}
+	}
+	if d.err != nil {
+		return nil, d.fail()
+	}
+	return learned, nil
+}
+
+// fail tells a damaged file from a reader that broke.
+func (d *decoder) fail() error {
+	if d.err == nil || errors.Is(d.err, errCorrupt) || errors.Is(d.err, io.EOF) || errors.Is(d.err, io.ErrUnexpectedEOF) {
+		return errCorrupt
+	}
+	return fmt.Errorf("model: reading a model: %w", d.err)
+}
+
+// check makes the file corrupt unless ok.
+func (d *decoder) check(conditions ...bool) {
+	for _, ok := range conditions {
+		if !ok && d.err == nil {
+			d.err = errCorrupt
+		}
+	}
+}
+
+// bytes reads n ≤ len(d.buf) bytes, valid until the next read.
+func (d *decoder) bytes(n int) []byte {
+	b := d.buf[:n]
+	if d.err == nil {
+		_, d.err = io.ReadFull(d.r, b)
+	}
+	if d.err != nil {
+		clear(b)
+	}
+	return b
+}
+
+func (d *decoder) u32() uint32  { return binary.LittleEndian.Uint32(d.bytes(4)) }
+func (d *decoder) u64() uint64  { return binary.LittleEndian.Uint64(d.bytes(8)) }
+func (d *decoder) f64() float64 { return math.Float64frombits(d.u64()) }
+
+// words reads a slice of 32-bit elements. Memory grows with the bytes that
+// come, so a false length costs nothing.
+func words[T int32 | float32](d *decoder, element func(uint32) T) []T {
+	n := d.u64()
+	d.check(n <= maxElements)
+	var x []T
+	for d.err == nil && uint64(len(x)) < n {
+		part := min(chunk, int(n)-len(x))
+		b := d.bytes(4 * part)
+		if len(x)+part > cap(x) {
+			grown := make([]T, len(x), min(int(n), max(2*cap(x), 1<<16)))
+			copy(grown, x)
+			x = grown
+		}
+		for i := range part {
+			x = append(x, element(binary.LittleEndian.Uint32(b[4*i:])))
+		}
+	}
+	return x
+}
+
+func (d *decoder) float32s() []float32 {
+	x := words(d, math.Float32frombits)
+	for _, v := range x {
+		d.check(v-v == 0) //nolint:staticcheck // false for NaN and the infinities
+	}
+	return x
+}
+
+func (d *decoder) int32s() []int32 {
+	return words(d, func(bits uint32) int32 { return int32(bits) })
+}

@@ -1,0 +1,159 @@
+package model
+
+import (
+	"io"
+	"math"
+	"sync"
+
+	"kindred/dataset"
+	"kindred/linalg"
+)
+
+const shapeFactors = "factors"
+
+// Factors is the learned shape of iALS: a vector for each item. Users have
+// none: a user's vector is solved from the history, by the very step that
+// training takes, each time it is asked for (fold-in). So a new event counts
+// at once, strangers are served like everyone else, and nothing about anyone
+// is kept in a model.
+//
+// Item vectors are rotated so that their Gram matrix VᵀV is diagonal; scores
+// do not change by that. A history of n < d items then costs about n²d flops:
+// microseconds.
+type Factors struct {
+	objective objective
+	factors   int
+	vectors   []float32 // items×factors, row-major; V
+	gram      []float32 // factors: the diagonal of VᵀV
+	scratch   sync.Pool // *foldIn
+}
+
+// foldIn is the scratch memory of one request.
+type foldIn struct {
+	ridge    ridge
+	history  dataset.History // the items that are known
+	ones     []float32
+	diagonal []float32 // factors
+	user     []float32 // factors
+}
+
+func newFactors(o objective, factors int, vectors, gram []float32) *Factors {
+	m := &Factors{objective: o, factors: factors, vectors: vectors, gram: gram}
+	m.scratch.New = func() any { return new(foldIn) }
+	return m
+}
+
+// Shape returns "factors".
+func (*Factors) Shape() string { return shapeFactors }
+
+// Items returns how many items there are.
+func (m *Factors) Items() int { return len(m.vectors) / m.factors }
+
+// ItemVectors returns the item vectors, row-major, and how long each is. The
+// slice is the model's.
+func (m *Factors) ItemVectors() (vectors []float32, factors int) { return m.vectors, m.factors }
+
+// UserVector writes into dst, grown if need be, the vector whose inner
+// products with the item vectors are the history's scores. Items the model
+// does not know are passed over; an empty history gives zeros.
+func (m *Factors) UserVector(dst []float32, history dataset.History) []float32 {
+	dst = sized(dst, m.factors)
+	s := m.take()
+	defer m.scratch.Put(s)
+	s.known(history, m.Items(), m.objective.WeightPower)
+	n := len(s.history.Items)
+	if n == 0 {
+		clear(dst)
+		return dst
+	}
+	s.ones, s.diagonal = sized(s.ones, n), sized(s.diagonal, m.factors)
+	for k := range s.ones {
+		s.ones[k] = 1
+	}
+	m.objective.diagonal(s.diagonal, m.gram, n, m.Items())
+	s.ridge.solve(dst, m.vectors, s.history.Items, s.history.Weights, s.ones, s.diagonal)
+	return dst
+}
+
+// known keeps what a model of that many items knows of a history, its weights
+// as confidences.
+func (s *foldIn) known(history dataset.History, items int, power float64) {
+	s.history.Items, s.history.Weights = s.history.Items[:0], s.history.Weights[:0]
+	for k, i := range history.Items {
+		if i < 0 || int(i) >= items {
+			continue
+		}
+		weight := float32(1)
+		if history.Weights != nil {
+			weight = confidence(history.Weights[k], power)
+		}
+		s.history.Items = append(s.history.Items, i)
+		s.history.Weights = append(s.history.Weights, weight)
+	}
+}
+
+// confidence is how much a pair of that weight counts.
+func confidence(weight float32, power float64) float32 {
+	switch power {
+	case 0:
+		return 1
+	case 1:
+		return weight
+	default:
+		return float32(math.Pow(float64(weight), power))
+	}
+}
+
+// Score writes the inner product of the history's vector and each item's.
+func (m *Factors) Score(scores []float32, history dataset.History) {
+	s := m.take()
+	defer m.scratch.Put(s)
+	s.user = m.UserVector(s.user, history)
+	linalg.DotRows(scores, s.user, m.vectors)
+}
+
+// ScoreBatch writes what Score writes, for many histories at once: scores is
+// histories×items. It is several times as fast for each, and may differ from
+// Score in the last bits.
+func (m *Factors) ScoreBatch(scores []float32, histories []dataset.History) {
+	users := make([]float32, len(histories)*m.factors)
+	for u, history := range histories {
+		m.UserVector(users[u*m.factors:(u+1)*m.factors], history)
+	}
+	clear(scores)
+	linalg.GemmT(scores, users, m.vectors, len(histories), m.Items(), m.factors)
+}
+
+func (m *Factors) take() *foldIn {
+	if s, ok := m.scratch.Get().(*foldIn); ok {
+		return s
+	}
+	return new(foldIn)
+}
+
+// WriteTo writes the shape for Read.
+func (m *Factors) WriteTo(w io.Writer) (int64, error) {
+	e := newEncoder(w, shapeFactors)
+	e.f64(m.objective.Unobserved)
+	e.f64(m.objective.Lambda)
+	e.f64(m.objective.Nu)
+	e.f64(m.objective.WeightPower)
+	e.float32s(m.gram)
+	e.float32s(m.vectors)
+	return e.close()
+}
+
+func readFactors(d *decoder) *Factors {
+	o := objective{Unobserved: d.f64(), Lambda: d.f64(), Nu: d.f64(), WeightPower: d.f64()}
+	gram, vectors := d.float32s(), d.float32s()
+	factors := len(gram)
+	d.check(factors > 0, factors <= maxFactors, o.valid())
+	if d.err != nil {
+		return nil
+	}
+	d.check(len(vectors)%factors == 0, len(vectors)/factors < maxItems)
+	for _, g := range gram {
+		d.check(g >= 0)
+	}
+	return newFactors(o, factors, vectors, gram)
+}
