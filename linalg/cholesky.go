@@ -41,7 +41,7 @@ func Cholesky(a []float32, n int) error {
 			break
 		}
 		for k := range width {
-			gatherRow(left[k*stride:], right[k*stride+width:k*stride+width+rest], -1)
+			scaleTo(left[k*stride:], right[k*stride+width:k*stride+width+rest], -1)
 		}
 		below := a[(j+width)*n+j+width:]
 		s.syrkPanel(below, n, rest, left, right[width:], stride, width)

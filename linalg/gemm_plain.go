@@ -19,8 +19,8 @@ func transpose8Plain(dst []float32, ld int, src []float32, ls int) {
 	}
 }
 
-// gatherRowPlain writes weight·row to dst.
-func gatherRowPlain(dst, row []float32, weight float32) {
+// scaleToPlain writes weight·row to dst.
+func scaleToPlain(dst, row []float32, weight float32) {
 	for i, v := range row {
 		dst[i] = weight * v
 	}

@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package linalg
 
 func dot(x, y []float32) float32                              { return dotPlain(x, y) }
@@ -7,7 +9,7 @@ func dotRows(dst, query, rows []float32)                      { dotRowsPlain(dst
 func dotInt8Rows(dst []int32, query, rows []int8)             { dotInt8RowsPlain(dst, query, rows) }
 func firstAbove(scores []float32, threshold float32) int      { return firstAbovePlain(scores, threshold) }
 func transpose8(dst []float32, ld int, src []float32, ls int) { transpose8Plain(dst, ld, src, ls) }
-func gatherRow(dst, row []float32, weight float32)            { gatherRowPlain(dst, row, weight) }
+func scaleTo(dst, row []float32, weight float32)              { scaleToPlain(dst, row, weight) }
 func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
 	tilePlain(c, ldc, a, b, ldb, width, k)
 }

@@ -50,7 +50,7 @@ func (s *scratch) rowPanel(stride int) (panel []float32, batch int) {
 
 // packRow writes weight·row to dst, with zeros beyond its end.
 func packRow(dst, row []float32, weight float32) {
-	gatherRow(dst, row, weight)
+	scaleTo(dst, row, weight)
 	clear(dst[len(row):])
 }
 
@@ -88,6 +88,9 @@ const (
 func Gram(dst, y []float32, n, d, workers int) {
 	sameLen("Gram (dst)", len(dst), d*d)
 	sameLen("Gram (y)", len(y), n*d)
+	if d == 0 {
+		return
+	}
 	rows := max(gramRows, (n+gramBlocks-1)/gramBlocks)
 	blocks := (n + rows - 1) / rows
 	sums := make([]float32, blocks*d*d)

@@ -1,0 +1,175 @@
+//go:build amd64 && !purego
+
+package linalg
+
+import "golang.org/x/sys/cpu"
+
+// Each kernel picks, at run time, the widest form that the machine has:
+// AVX-512, AVX2 with FMA, or plain Go. Lengths have been checked by the
+// exported functions; the assembly touches nothing beyond them.
+
+func hasAVX512() bool {
+	return cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL
+}
+
+func hasAVX2() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA }
+
+func dot(x, y []float32) float32 {
+	switch {
+	case len(x) == 0:
+		return 0
+	case hasAVX512():
+		return dotAVX512(&x[0], &y[0], len(x))
+	case hasAVX2():
+		return dotAVX2(&x[0], &y[0], len(x))
+	}
+	return dotPlain(x, y)
+}
+
+func axpy(alpha float32, x, y []float32) {
+	switch {
+	case len(x) == 0:
+	case hasAVX512():
+		axpyAVX512(alpha, &x[0], &y[0], len(x))
+	case hasAVX2():
+		axpyAVX2(alpha, &x[0], &y[0], len(x))
+	default:
+		axpyPlain(alpha, x, y)
+	}
+}
+
+func scale(alpha float32, x []float32) { scaleTo(x, x, alpha) }
+
+func scaleTo(dst, x []float32, alpha float32) {
+	switch {
+	case len(x) == 0:
+	case hasAVX512():
+		scaleToAVX512(&dst[:len(x)][0], &x[0], len(x), alpha)
+	case hasAVX2():
+		scaleToAVX2(&dst[:len(x)][0], &x[0], len(x), alpha)
+	default:
+		scaleToPlain(dst, x, alpha)
+	}
+}
+
+func dotRows(dst, query, rows []float32) {
+	d, first := len(query), 0
+	if d > 0 && len(dst) >= 8 && hasAVX512() {
+		first = len(dst) &^ 7
+		dotRowsAVX512(&dst[0], &query[0], &rows[0], d, first/8)
+	}
+	for r := first; r < len(dst); r++ {
+		dst[r] = dot(query, rows[r*d:(r+1)*d])
+	}
+}
+
+func dotInt8Rows(dst []int32, query, rows []int8) {
+	d := len(query)
+	if d == 0 || !hasAVX2() {
+		dotInt8RowsPlain(dst, query, rows)
+		return
+	}
+	first := 0
+	if len(dst) >= 8 && hasAVX512() && cpu.X86.HasAVX512VNNI {
+		first = len(dst) &^ 7
+		dotInt8RowsVNNI(&dst[0], &query[0], &rows[0], d, first/8)
+	}
+	if n := len(dst) - first; n > 0 {
+		dotInt8RowsAVX2(&dst[first], &query[0], &rows[first*d], d, n)
+	}
+}
+
+func firstAbove(scores []float32, threshold float32) int {
+	if len(scores) == 0 || !hasAVX2() {
+		return firstAbovePlain(scores, threshold)
+	}
+	return firstAboveAVX2(&scores[0], len(scores), threshold)
+}
+
+func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
+	if k == 0 {
+		return
+	}
+	_ = c[(tileRows-1)*ldc+width-1]
+	_ = a.data[(tileRows-1)*a.row+(k-1)*a.step]
+	_ = b[(k-1)*ldb+width-1]
+	switch {
+	case hasAVX512() && width == tileCols:
+		tile32AVX512(&c[0], ldc, &a.data[0], a.row, a.step, &b[0], ldb, k)
+	case hasAVX512():
+		tile16AVX512(&c[0], ldc, &a.data[0], a.row, a.step, &b[0], ldb, k)
+	case hasAVX2():
+		for i := 0; i < tileRows; i += 4 {
+			for j := 0; j < width; j += 16 {
+				tile4x16AVX2(&c[i*ldc+j], ldc, &a.data[i*a.row], a.row, a.step, &b[j], ldb, k)
+			}
+		}
+	default:
+		tilePlain(c, ldc, a, b, ldb, width, k)
+	}
+}
+
+func transpose8(dst []float32, ld int, src []float32, ls int) {
+	if !hasAVX2() {
+		transpose8Plain(dst, ld, src, ls)
+		return
+	}
+	_, _ = dst[7*ld+7], src[7*ls+7]
+	transpose8AVX2(&dst[0], ld, &src[0], ls)
+}
+
+//go:noescape
+func dotAVX512(x, y *float32, n int) float32
+
+//go:noescape
+func dotAVX2(x, y *float32, n int) float32
+
+//go:noescape
+func axpyAVX512(alpha float32, x, y *float32, n int)
+
+//go:noescape
+func axpyAVX2(alpha float32, x, y *float32, n int)
+
+//go:noescape
+func scaleToAVX512(dst, x *float32, n int, alpha float32)
+
+//go:noescape
+func scaleToAVX2(dst, x *float32, n int, alpha float32)
+
+// dotRowsAVX512 takes eight rows at a time.
+//
+//go:noescape
+func dotRowsAVX512(dst, query, rows *float32, d, eights int)
+
+// dotInt8RowsVNNI takes eight rows at a time with VPDPBUSD, which multiplies
+// unsigned by signed bytes: rows get their sign bit flipped, that is 128 added,
+// and the sums start at -128·Σquery. Nothing saturates.
+//
+//go:noescape
+func dotInt8RowsVNNI(dst *int32, query, rows *int8, d, eights int)
+
+// dotInt8RowsAVX2 widens to 16 bits and uses VPMADDWD, which is exact, where
+// VPMADDUBSW would saturate.
+//
+//go:noescape
+func dotInt8RowsAVX2(dst *int32, query, rows *int8, d, n int)
+
+//go:noescape
+func firstAboveAVX2(scores *float32, n int, threshold float32) int
+
+//go:noescape
+func tile32AVX512(c *float32, ldc int, a *float32, row, step int, b *float32, ldb, k int)
+
+//go:noescape
+func tile16AVX512(c *float32, ldc int, a *float32, row, step int, b *float32, ldb, k int)
+
+//go:noescape
+func tile4x16AVX2(c *float32, ldc int, a *float32, row, step int, b *float32, ldb, k int)
+
+//go:noescape
+func transpose8AVX2(dst *float32, ld int, src *float32, ls int)
+
+// peakAVX512 and peakAVX2 run n rounds of 16 (12) independent FMAs on
+// registers: what benchmarks call the machine's peak.
+func peakAVX512(n int)
+func peakAVX2(n int)

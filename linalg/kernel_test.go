@@ -1,0 +1,168 @@
+package linalg
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// guarded returns a slice of n floats at every possible offset from an aligned
+// address, with canaries on both sides, and a check that they still live.
+func guarded(t *testing.T, rng *rand.Rand, n, offset int) ([]float32, func()) {
+	t.Helper()
+	const canary, guard = 12345.678, 80
+	all := make([]float32, guard+offset+n+guard)
+	for i := range all {
+		all[i] = canary
+	}
+	lo := guard + offset
+	for i := lo; i < lo+n; i++ {
+		all[i] = float32(rng.NormFloat64())
+	}
+	return all[lo : lo+n : lo+n], func() {
+		t.Helper()
+		for i, v := range all {
+			if (i < lo || i >= lo+n) && v != canary {
+				t.Fatalf("n=%d offset=%d: wrote %g at %d, outside the slice", n, offset, v, i-lo)
+			}
+		}
+	}
+}
+
+func near(a, b, size float64) bool { return math.Abs(a-b) <= 1e-5*(1+math.Abs(size)) }
+
+func TestVectorKernelsEqualTheirTwins(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 150 {
+		for offset := range 3 {
+			x, checkX := guarded(t, rng, n, offset)
+			y, checkY := guarded(t, rng, n, (offset*5)%16)
+			if got, want := Dot(x, y), dotPlain(x, y); !near(float64(got), float64(want), float64(n)) {
+				t.Fatalf("Dot n=%d: %g, want %g", n, got, want)
+			}
+			want := slices.Clone(y)
+			axpyPlain(.7, x, want)
+			Axpy(.7, x, y)
+			equal(t, "Axpy", y, want)
+			want = slices.Clone(y)
+			scalePlain(-1.5, want)
+			Scale(-1.5, y)
+			equal(t, "Scale", y, want)
+			scaleToPlain(want, x, 3)
+			scaleTo(y, x, 3)
+			equal(t, "scaleTo", y, want)
+			checkX()
+			checkY()
+		}
+	}
+}
+
+func equal(t *testing.T, name string, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		if !near(float64(got[i]), float64(want[i]), float64(want[i])) {
+			t.Fatalf("%s of %d elements: [%d] = %g, want %g", name, len(want), i, got[i], want[i])
+		}
+	}
+}
+
+func TestDotRowsEqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for d := range 140 {
+		for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 9} {
+			rows, _ := guarded(t, rng, n*d, d%16)
+			query, _ := guarded(t, rng, d, 1)
+			dst, check := guarded(t, rng, n, 3)
+			want := make([]float32, n)
+			dotRowsPlain(want, query, rows)
+			DotRows(dst, query, rows)
+			equal(t, "DotRows", dst, want)
+			check()
+		}
+	}
+}
+
+func TestDotInt8RowsIsExact(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for d := range 300 {
+		for _, n := range []int{0, 1, 2, 3, 4, 5, 9} {
+			query, rows := make([]int8, d), make([]int8, n*d)
+			extreme := d%3 == 0
+			for _, s := range [][]int8{query, rows} {
+				for i := range s {
+					s[i] = int8(rng.IntN(256) - 128)
+					if extreme {
+						s[i] = -128
+					}
+				}
+			}
+			got, want := make([]int32, n+2), make([]int32, n+2)
+			got[n], want[n] = 77, 77
+			dotInt8RowsPlain(want[:n], query, rows)
+			DotInt8Rows(got[:n], query, rows)
+			if !slices.Equal(got, want) {
+				t.Fatalf("d=%d n=%d: %v, want %v", d, n, got, want)
+			}
+		}
+	}
+}
+
+func TestFirstAboveEqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 200 {
+		for range 20 {
+			s, _ := guarded(t, rng, n, n%16)
+			if n > 0 {
+				s[rng.IntN(n)] = float32(math.NaN())
+				s[rng.IntN(n)] = float32(math.Inf(1 - 2*rng.IntN(2)))
+			}
+			for _, bar := range []float32{float32(rng.NormFloat64()) + 2, float32(math.Inf(-1)), float32(math.Inf(1))} {
+				if got, want := firstAbove(s, bar), firstAbovePlain(s, bar); got != want {
+					t.Fatalf("n=%d bar=%g: %d, want %d", n, bar, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestTileEqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for k := range 40 {
+		for _, width := range []int{halfCols, tileCols} {
+			for _, ld := range []int{width, width + 5, 128} {
+				a, _ := guarded(t, rng, 8*50, 1)
+				b, _ := guarded(t, rng, k*ld+width, 2)
+				c, check := guarded(t, rng, 7*ld+width, k%16)
+				for _, left := range []strided{{a, 1, tileRows}, {a, 50, 1}} {
+					want := slices.Clone(c)
+					tilePlain(want, ld, left, b, ld, width, k)
+					tile(c, ld, left, b, ld, width, k)
+					equal(t, "tile", c, want)
+				}
+				check()
+			}
+		}
+	}
+}
+
+func TestTransposeOfEveryShape(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for rows := range 35 {
+		for cols := range 35 {
+			src, _ := guarded(t, rng, rows*(cols+3), 1)
+			dst, check := guarded(t, rng, cols*(rows+2), 2)
+			want := slices.Clone(dst)
+			for r := range rows {
+				for c := range cols {
+					want[c*(rows+2)+r] = src[r*(cols+3)+c]
+				}
+			}
+			transpose(dst, rows+2, src, cols+3, rows, cols)
+			if !slices.Equal(dst, want) {
+				t.Fatalf("%d×%d differs", rows, cols)
+			}
+			check()
+		}
+	}
+}
