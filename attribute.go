@@ -3,6 +3,7 @@ package kindred
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -37,7 +38,7 @@ func (t AttributeType) String() string {
 // In JSON a number, bool, string, array of strings (string_set) and array of
 // numbers (vector) stand for themselves; a time is {"time": "2026-01-02T15:04:05Z"}
 // and prose is {"text": "…"}.
-type Attribute struct {
+type Attribute struct { //nolint:recvcheck // json calls MarshalJSON on values and UnmarshalJSON on pointers
 	Type   AttributeType
 	Number float64
 	Bool   bool
@@ -124,7 +125,7 @@ func (a *Attribute) UnmarshalJSON(data []byte) error {
 	}
 }
 
-var errAttribute = fmt.Errorf("an attribute is a number, bool, string, array of strings, array of numbers, " +
+var errAttribute = errors.New("an attribute is a number, bool, string, array of strings, array of numbers, " +
 	`{"time": "…"} or {"text": "…"}`)
 
 func (a *Attribute) unmarshalArray(data []byte) error {
@@ -163,36 +164,42 @@ func (a *Attribute) unmarshalObject(data []byte) error {
 }
 
 // Valid reports what is wrong with the attribute's value, or nil.
-func (a Attribute) Valid() error {
+func (a *Attribute) Valid() error {
 	switch a.Type {
 	case Number:
-		if math.IsNaN(a.Number) || math.IsInf(a.Number, 0) {
-			return fmt.Errorf("must be finite")
-		}
+		return finite(a.Number)
 	case String, Text:
-		if len(a.Text) > MaxText {
-			return fmt.Errorf("has %d bytes, more than %d", len(a.Text), MaxText)
-		}
+		return atMost(len(a.Text), MaxText, "bytes")
 	case StringSet:
 		size := 0
 		for _, word := range a.Set {
 			size += len(word)
 		}
-		if size > MaxText {
-			return fmt.Errorf("has %d bytes, more than %d", size, MaxText)
-		}
+		return atMost(size, MaxText, "bytes")
 	case Vector:
-		if len(a.Vector) > MaxVector {
-			return fmt.Errorf("has %d numbers, more than %d", len(a.Vector), MaxVector)
-		}
 		for _, x := range a.Vector {
-			if x != x || x-x != 0 { // NaN, or infinite
-				return fmt.Errorf("must be finite")
+			if err := finite(float64(x)); err != nil {
+				return err
 			}
 		}
+		return atMost(len(a.Vector), MaxVector, "numbers")
 	case Bool, Time:
+		return nil
 	default:
 		return errAttribute
+	}
+}
+
+func finite(x float64) error {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return errors.New("must be finite")
+	}
+	return nil
+}
+
+func atMost(size, limit int, unit string) error {
+	if size > limit {
+		return fmt.Errorf("has %d %s, more than %d", size, unit, limit)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package kindred
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrorKind says whose move it is after an error.
@@ -36,10 +37,11 @@ type FieldError struct {
 
 // Error returns the message, the fields and the cause.
 func (e *Error) Error() string {
-	text := e.Message
+	parts := []string{e.Message}
 	for _, f := range e.Fields {
-		text += fmt.Sprintf("; %s: %s", f.Field, f.Message)
+		parts = append(parts, f.Field+": "+f.Message)
 	}
+	text := strings.Join(parts, "; ")
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
@@ -51,8 +53,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf returns the kind of the first Error in err's chain, or Internal.
 func KindOf(err error) ErrorKind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Internal
