@@ -52,31 +52,45 @@ func scaleTo(dst, x []float32, alpha float32) {
 	}
 }
 
+// dotRows ends with eight rows that may overlap the last but one eight, so
+// that a row's sum does not depend on where it stands.
 func dotRows(dst, query, rows []float32) {
-	d, first := len(query), 0
-	if d > 0 && len(dst) >= 8 && hasAVX512() {
-		first = len(dst) &^ 7
-		dotRowsAVX512(&dst[0], &query[0], &rows[0], d, first/8)
+	d, n := len(query), len(dst)
+	if d == 0 || n < 8 || !hasAVX512() {
+		for r := range dst {
+			dst[r] = dot(query, rows[r*d:(r+1)*d])
+		}
+		return
 	}
-	for r := first; r < len(dst); r++ {
-		dst[r] = dot(query, rows[r*d:(r+1)*d])
+	dotRowsAVX512(&dst[0], &query[0], &rows[0], d, n/8)
+	if n%8 != 0 {
+		dotRowsAVX512(&dst[n-8], &query[0], &rows[(n-8)*d], d, 1)
 	}
 }
 
 func dotInt8Rows(dst []int32, query, rows []int8) {
-	d := len(query)
-	if d == 0 || !hasAVX2() {
+	d, n := len(query), len(dst)
+	switch {
+	case d == 0 || n == 0 || !hasAVX2():
 		dotInt8RowsPlain(dst, query, rows)
-		return
+	case n < 8 || !hasAVX512() || !cpu.X86.HasAVX512VNNI:
+		dotInt8RowsAVX2(&dst[0], &query[0], &rows[0], d, n)
+	default:
+		dotInt8RowsVNNI(&dst[0], &query[0], &rows[0], d, n/8)
+		if n%8 != 0 {
+			dotInt8RowsVNNI(&dst[n-8], &query[0], &rows[(n-8)*d], d, 1)
+		}
 	}
-	first := 0
-	if len(dst) >= 8 && hasAVX512() && cpu.X86.HasAVX512VNNI {
-		first = len(dst) &^ 7
-		dotInt8RowsVNNI(&dst[0], &query[0], &rows[0], d, first/8)
+}
+
+func scaleInt32(dst []float32, src []int32, scales []float32) {
+	whole := 0
+	if hasAVX2() {
+		if whole = len(dst) &^ 7; whole > 0 {
+			scaleInt32AVX2(&dst[0], &src[0], &scales[0], whole/8)
+		}
 	}
-	if n := len(dst) - first; n > 0 {
-		dotInt8RowsAVX2(&dst[first], &query[0], &rows[first*d], d, n)
-	}
+	scaleInt32Plain(dst[whole:], src[whole:], scales[whole:])
 }
 
 func firstAbove(scores []float32, threshold float32) int {
@@ -153,6 +167,9 @@ func dotInt8RowsVNNI(dst *int32, query, rows *int8, d, eights int)
 //
 //go:noescape
 func dotInt8RowsAVX2(dst *int32, query, rows *int8, d, n int)
+
+//go:noescape
+func scaleInt32AVX2(dst *float32, src *int32, scales *float32, eights int)
 
 //go:noescape
 func firstAboveAVX2(scores *float32, n int, threshold float32) int

@@ -545,6 +545,24 @@ int8RowDone:
 	VZEROUPPER
 	RET
 
+// func scaleInt32AVX2(dst *float32, src *int32, scales *float32, eights int)
+TEXT ·scaleInt32AVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ scales+16(FP), DX
+	MOVQ eights+24(FP), CX
+scaleInt32Loop:
+	VCVTDQ2PS (SI), Y0
+	VMULPS (DX), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	DECQ CX
+	JNZ scaleInt32Loop
+	VZEROUPPER
+	RET
+
 // func firstAboveAVX2(scores *float32, n int, threshold float32) int
 // The comparisons are ordered: NaN is above nothing.
 TEXT ·firstAboveAVX2(SB), NOSPLIT, $0-32

@@ -108,6 +108,39 @@ func TestDotInt8RowsIsExact(t *testing.T) {
 	}
 }
 
+func TestScaleInt32EqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 40 {
+		scales, _ := guarded(t, rng, n, 1)
+		dst, check := guarded(t, rng, n, 2)
+		src, want := make([]int32, n), make([]float32, n)
+		for i := range src {
+			src[i] = int32(rng.Uint32())
+		}
+		scaleInt32Plain(want, src, scales)
+		ScaleInt32(dst, src, scales)
+		if !slices.Equal(dst, want) {
+			t.Fatalf("n=%d: %v, want %v", n, dst, want)
+		}
+		check()
+	}
+}
+
+// A row's product must be the same bytes wherever the row stands, or equal
+// vectors would not tie.
+func TestDotRowsDoesNotDependOnThePlace(t *testing.T) {
+	query, row := noise(77), noise(77)
+	for n := 8; n < 30; n++ {
+		dst := make([]float32, n)
+		DotRows(dst, query, slices.Repeat(row, n))
+		for i, v := range dst {
+			if v != dst[0] {
+				t.Fatalf("row %d of %d: %g, not %g", i, n, v, dst[0])
+			}
+		}
+	}
+}
+
 func TestFirstAboveEqualsItsTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for n := range 200 {

@@ -1,7 +1,6 @@
 package linalg
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -12,12 +11,20 @@ type Scored struct {
 	Score float32
 }
 
-// better orders best first; of equal scores the lower index is better.
-func better(a, b Scored) int {
-	if a.Score != b.Score {
-		return cmp.Compare(b.Score, a.Score)
+// before reports whether a ranks above b; of equal scores the lower index does.
+func before(a, b Scored) bool {
+	return a.Score > b.Score || (a.Score == b.Score && a.Index < b.Index)
+}
+
+// Compare orders best first, ties by lower index; scores must not be NaN.
+func (s Scored) Compare(other Scored) int {
+	switch {
+	case before(s, other):
+		return -1
+	case s == other:
+		return 0
 	}
-	return cmp.Compare(a.Index, b.Index)
+	return 1
 }
 
 // TopK overwrites dst with the k best scores and their indices, best first,
@@ -57,7 +64,7 @@ func TopK(dst []Scored, scores []float32, k int) []Scored {
 		selectBest(dst, k)
 		dst = dst[:k]
 	}
-	slices.SortFunc(dst, better)
+	slices.SortFunc(dst, Scored.Compare)
 	return dst
 }
 
@@ -68,22 +75,22 @@ func selectBest(s []Scored, k int) {
 	lo, hi := 0, len(s)-1
 	for lo < hi {
 		mid := lo + (hi-lo)/2
-		if better(s[mid], s[lo]) < 0 {
+		if before(s[mid], s[lo]) {
 			s[mid], s[lo] = s[lo], s[mid]
 		}
-		if better(s[hi], s[lo]) < 0 {
+		if before(s[hi], s[lo]) {
 			s[hi], s[lo] = s[lo], s[hi]
 		}
-		if better(s[hi], s[mid]) < 0 {
+		if before(s[hi], s[mid]) {
 			s[hi], s[mid] = s[mid], s[hi]
 		}
 		pivot := s[mid]
 		i, j := lo, hi
 		for i <= j {
-			for better(s[i], pivot) < 0 {
+			for before(s[i], pivot) {
 				i++
 			}
-			for better(s[j], pivot) > 0 {
+			for before(pivot, s[j]) {
 				j--
 			}
 			if i <= j {

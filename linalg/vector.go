@@ -35,6 +35,13 @@ func DotInt8Rows(dst []int32, query, rows []int8) {
 	dotInt8Rows(dst, query, rows)
 }
 
+// ScaleInt32 writes src[i]·scales[i] into dst: sums of bytes back to numbers.
+func ScaleInt32(dst []float32, src []int32, scales []float32) {
+	sameLen("ScaleInt32 (src)", len(src), len(dst))
+	sameLen("ScaleInt32 (scales)", len(scales), len(dst))
+	scaleInt32(dst, src, scales)
+}
+
 // sameLen panics when a caller's shapes disagree.
 func sameLen(name string, got, want int) {
 	if got != want {

@@ -51,6 +51,12 @@ func dotInt8RowsPlain(dst []int32, query, rows []int8) {
 	}
 }
 
+func scaleInt32Plain(dst []float32, src []int32, scales []float32) {
+	for i, v := range src {
+		dst[i] = float32(v) * scales[i]
+	}
+}
+
 // firstAbovePlain returns the index of the first score above threshold, or
 // len(scores). NaN is above nothing.
 func firstAbovePlain(scores []float32, threshold float32) int {
