@@ -1,39 +1,251 @@
-// Package ann finds the vectors with the largest inner product with a query.
+// Package ann finds the vectors with the largest inner product with a query:
+// which items a user's factors like best. It does no I/O, and the same vectors
+// and query give the same answer every time.
 package ann
 
 import (
+	"fmt"
 	"math"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"kindred/linalg"
 )
 
-// Exact finds the best items by scanning all of them.
+// Exact scans all items. Beyond a few thousand items, where memory sets the
+// pace, it first scans a copy in bytes and then scores the best of it exactly
+// in float32, so scores are always exact and, of the true best k, at least
+// .999 are found (measured in the tests for even and for steeply falling
+// variances). Below, it scans the vectors themselves.
+//
+// The copy: items minus their mean (which adds the same to every score), under
+// a random rotation with a fixed seed, so that no dimension dominates a row's
+// range, each row in steps of its own 1/127th of its largest component.
+//
+// Memory: items×(dim+4) bytes beside the vectors, and 4 bytes for each item and
+// concurrent search. All methods may be called from many goroutines at once.
 type Exact struct {
-	vectors []float32 // items×dim
+	vectors []float32 // items×dim, the caller's
 	dim     int
 	items   int
+	coarse  *coarse // nil: scan the vectors
 	pool    sync.Pool
 }
 
+// coarse is the copy in bytes.
+type coarse struct {
+	codes    []int8    // items×dim
+	steps    []float32 // items: what one unit of a row's codes is worth
+	rotation []float32 // dim×dim, orthonormal rows
+}
+
+// scratch is the memory of one search.
+type scratch struct {
+	scores  []float32 // items
+	sums    []int32   // scanBlock
+	rotated []float32 // dim
+	query   []int8    // dim
+	found   []linalg.Scored
+}
+
+// Where the copy begins to pay: measured, a scan of 2,000×64 floats stays in
+// the second-level cache, and takes less than 10 µs.
+const (
+	coarseItems = 2048
+	coarseDim   = 16
+)
+
+// scanBlock is how many items are scanned at a time, so that their sums are
+// still in the first-level cache when they are scaled.
+const scanBlock = 2048
+
 // NewExact returns an index over the rows of vectors (items×dim), which it
-// keeps, not copies, and which must not change from now on.
+// keeps, not copies, and which must not change from now on. It panics when
+// vectors do not make whole rows.
 func NewExact(vectors []float32, dim int) *Exact {
+	if dim <= 0 || len(vectors)%dim != 0 {
+		panic(fmt.Sprintf("ann: %d numbers do not make rows of %d", len(vectors), dim))
+	}
 	x := &Exact{vectors: vectors, dim: dim, items: len(vectors) / dim}
-	x.pool.New = func() any { s := make([]float32, x.items); return &s }
+	if x.items >= coarseItems && dim >= coarseDim {
+		x.coarse = newCoarse(vectors, dim)
+	}
+	x.pool.New = func() any { return x.newScratch() }
 	return x
 }
 
-// Search overwrites dst with the k items not in skip whose inner product with
-// query is largest, best first, ties by lower index, and returns it.
+func (x *Exact) newScratch() *scratch {
+	s := &scratch{scores: make([]float32, x.items)}
+	if x.coarse != nil {
+		s.sums = make([]int32, scanBlock)
+		s.rotated = make([]float32, x.dim)
+		s.query = make([]int8, x.dim)
+	}
+	return s
+}
+
+// Len returns the number of items.
+func (x *Exact) Len() int { return x.items }
+
+// Search overwrites dst with the k items outside skip whose inner product with
+// query is largest, best first, ties by lower index, and returns it, grown if
+// need be. It is shorter than k only when fewer items are left, or their
+// scores are NaN or -Inf. A dst of capacity 2k is never reallocated. It
+// panics when query is not dim long.
+//
+// Cost: items×dim byte products, then dim flops for each of about 2k items.
 func (x *Exact) Search(dst []linalg.Scored, query []float32, k int, skip linalg.Bits) []linalg.Scored {
-	scores, _ := x.pool.Get().(*[]float32)
-	defer x.pool.Put(scores)
-	linalg.DotRows(*scores, query, x.vectors)
-	for i := range *scores {
-		if skip.Has(i) {
-			(*scores)[i] = float32(math.Inf(-1))
+	if len(query) != x.dim {
+		panic(fmt.Sprintf("ann: query of %d dimensions in an index of %d", len(query), x.dim))
+	}
+	s, ok := x.pool.Get().(*scratch)
+	if !ok {
+		s = x.newScratch()
+	}
+	defer x.pool.Put(s)
+	if x.coarse == nil || 2*candidates(k) > x.items || !x.coarse.scan(s, query) {
+		linalg.DotRows(s.scores, query, x.vectors)
+		hide(s.scores, skip)
+		return linalg.TopK(dst, s.scores, k)
+	}
+	hide(s.scores, skip)
+	s.found = linalg.TopK(s.found, s.scores, candidates(k))
+	return x.rescore(dst, query, s.found, k)
+}
+
+// candidates is how many items of the coarse scan are scored exactly.
+func candidates(k int) int {
+	const least = 32 // errors of the coarse scan weigh more in short lists
+	return k + max(k/2, least)
+}
+
+// rescore overwrites dst with the k best of found by their exact scores.
+func (x *Exact) rescore(dst []linalg.Scored, query []float32, found []linalg.Scored, k int) []linalg.Scored {
+	for i := range found {
+		row := int(found[i].Index) * x.dim
+		found[i].Score = linalg.Dot(query, x.vectors[row:row+x.dim])
+	}
+	slices.SortFunc(found, linalg.Scored.Compare)
+	return append(dst[:0], found[:max(0, min(k, len(found)))]...)
+}
+
+// hide takes the items in skip out of the running.
+func hide(scores []float32, skip linalg.Bits) {
+	for w, word := range skip {
+		for ; word != 0; word &= word - 1 {
+			i := w*64 + bits.TrailingZeros64(word)
+			if i >= len(scores) {
+				return
+			}
+			scores[i] = float32(math.Inf(-1))
 		}
 	}
-	return linalg.TopK(dst, *scores, k)
+}
+
+// newCoarse returns the copy in bytes, or nil when vectors hold NaN or
+// infinities.
+func newCoarse(vectors []float32, dim int) *coarse {
+	items := len(vectors) / dim
+	mean := meanOf(vectors, dim)
+	c := &coarse{
+		codes:    make([]int8, len(vectors)),
+		steps:    make([]float32, items),
+		rotation: rotation(dim),
+	}
+	const batch = 256
+	centred, rotated := make([]float32, batch*dim), make([]float32, batch*dim)
+	for lo := 0; lo < items; lo += batch {
+		n := min(batch, items-lo)
+		copy(centred, vectors[lo*dim:(lo+n)*dim])
+		for r := range n {
+			linalg.Axpy(-1, mean, centred[r*dim:(r+1)*dim])
+		}
+		clear(rotated)
+		linalg.GemmT(rotated[:n*dim], centred[:n*dim], c.rotation, n, dim, dim)
+		for r := range n {
+			i := lo + r
+			step, ok := quantise(c.codes[i*dim:(i+1)*dim], rotated[r*dim:(r+1)*dim])
+			if !ok {
+				return nil
+			}
+			c.steps[i] = step
+		}
+	}
+	return c
+}
+
+func meanOf(vectors []float32, dim int) []float32 {
+	sums := make([]float64, dim)
+	for lo := 0; lo < len(vectors); lo += dim {
+		for d, v := range vectors[lo : lo+dim] {
+			sums[d] += float64(v)
+		}
+	}
+	mean := make([]float32, dim)
+	for d, sum := range sums {
+		mean[d] = float32(sum / float64(len(vectors)/dim))
+	}
+	return mean
+}
+
+// scan writes every item's score, up to a common factor and summand, into
+// s.scores. It reports false when the query does not fit into bytes: when it
+// is zero or not finite.
+func (c *coarse) scan(s *scratch, query []float32) bool {
+	linalg.DotRows(s.rotated, query, c.rotation)
+	if step, ok := quantise(s.query, s.rotated); !ok || step == 0 {
+		return false
+	}
+	dim := len(query)
+	for lo := 0; lo < len(s.scores); lo += scanBlock {
+		hi := min(lo+scanBlock, len(s.scores))
+		linalg.DotInt8Rows(s.sums[:hi-lo], s.query, c.codes[lo*dim:hi*dim])
+		linalg.ScaleInt32(s.scores[lo:hi], s.sums[:hi-lo], c.steps[lo:hi])
+	}
+	return true
+}
+
+// quantise writes v to codes in whole steps and returns the step, and whether
+// v is finite.
+func quantise(codes []int8, v []float32) (step float32, ok bool) {
+	const most = 127
+	largest := float32(0)
+	for _, x := range v {
+		largest = max(largest, x, -x) // NaN, once met, stays
+	}
+	if !(largest <= math.MaxFloat32) { //nolint:staticcheck // NaN must fail this test.
+		return 0, false
+	}
+	step = largest / most
+	if step == 0 {
+		clear(codes)
+		return 0, true
+	}
+	for i, x := range v {
+		codes[i] = int8(max(-most, min(most, math.RoundToEven(float64(x/step)))))
+	}
+	return step, true
+}
+
+// rotation returns a random orthonormal matrix, dim×dim, by rows: normal
+// numbers made orthogonal by Gram and Schmidt's method, twice for accuracy.
+func rotation(dim int) []float32 {
+	rng := rand.New(rand.NewPCG(0x616e6e, 0x6b696e64726564))
+	m := make([]float32, dim*dim)
+	for r := range dim {
+		row := m[r*dim : (r+1)*dim]
+		for i := range row {
+			row[i] = float32(rng.NormFloat64())
+		}
+		for range 2 {
+			for p := range r {
+				other := m[p*dim : (p+1)*dim]
+				linalg.Axpy(-linalg.Dot(row, other), other, row)
+			}
+			linalg.Scale(1/float32(math.Sqrt(float64(linalg.Dot(row, row)))), row)
+		}
+	}
+	return m
 }
