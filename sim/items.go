@@ -131,9 +131,10 @@ func slug(name string) string {
 }
 
 // picture draws an outline on its department's tint, as an address that holds
-// the whole image. At most 600 bytes.
+// the whole image. The tint reaches beyond the square, so that a wider frame
+// is filled too. At most 600 bytes.
 func picture(outline, tint, colour string) string {
-	svg := "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 80 80'><path fill='#" + tint + "' d='M0 0h80v80H0z'/>" +
+	svg := "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 80 80'><path fill='#" + tint + "' d='M-80-80h240v240H-80z'/>" +
 		"<ellipse cx='40' cy='71' rx='27' ry='3' opacity='.1'/><path fill='#" + colour + "' fill-rule='evenodd' d='" + outline + "'/></svg>"
 	return "data:image/svg+xml," + strings.NewReplacer("<", "%3C", ">", "%3E", "#", "%23", " ", "%20").Replace(svg)
 }

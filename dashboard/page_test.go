@@ -1,0 +1,289 @@
+package dashboard_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"kindred"
+)
+
+// browser is one page of a headless Chromium.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// open starts a browser on an address, or skips the test without one. A page
+// that logs an error or breaks its own content policy fails the test.
+func open(t *testing.T, address string) *browser {
+	t.Helper()
+	var program string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			program = found
+			break
+		}
+	}
+	if program == "" {
+		t.Skip("no Chromium or Chrome on the path: the pages are not tried")
+	}
+	if testing.Short() {
+		t.Skip("-short: no browser is started")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
+		chromedp.WindowSize(1280, 900), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true))
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(cancel)
+	ctx, done := chromedp.NewContext(ctx)
+	t.Cleanup(done)
+	b := &browser{t, ctx}
+	b.do(chromedp.EmulateViewport(1280, 900))
+	b.do(chromedp.Navigate(address))
+	return b
+}
+
+func (b *browser) do(action chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if _, err := chromedp.Run(b.ctx, action); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// wait returns once a JavaScript expression is true.
+func (b *browser) wait(expression string) {
+	b.t.Helper()
+	safely := "(() => { try { return !!(" + expression + ") } catch { return false } })()" // what it looks for may not be there yet
+	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool](safely, chromedp.WithPollingTimeout(15*time.Second))); err != nil {
+		text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		b.t.Fatalf("waiting for %s: %v; the page reads:\n%.1500s", expression, err, text)
+	}
+}
+
+func eval[T any](b *browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf("document.querySelector(%q).click(), true", selector))
+}
+
+func (b *browser) write(selector, text string) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf("(e => { e.value = %q; e.form.requestSubmit(); return true })(document.querySelector(%q))", text, selector))
+}
+
+func (b *browser) media(feature, value string) {
+	b.t.Helper()
+	features := []*emulation.MediaFeature{{Name: feature, Value: value}}
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// picture keeps what the page looks like in the folder that the environment
+// variable KINDRED_PICTURES names, for the README and for the eye.
+func (b *browser) picture(name string) {
+	b.t.Helper()
+	folder := os.Getenv("KINDRED_PICTURES")
+	if folder == "" {
+		return
+	}
+	time.Sleep(600 * time.Millisecond) // transitions
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+const (
+	cards     = "[...document.querySelectorAll('#list article')]"
+	listReady = cards + ".length === 12 && !document.querySelector('#list').hasAttribute('aria-busy')"
+	listIDs   = cards + ".map(c => c.dataset.id).join(' ')"
+)
+
+func TestOverviewShowsTheSystem(t *testing.T) {
+	f, srv := newFake(t)
+	b := open(t, srv.URL+"/#key="+key)
+	b.wait("document.querySelectorAll('.tile strong').length === 6 && document.querySelector('.metrics .gain')")
+	if got := eval[string](b, "document.querySelector('.metrics .gain').textContent"); got != "×2.4" {
+		t.Errorf("the model is %s as good as popularity, want ×2.4", got)
+	}
+	if address := eval[string](b, "location.href + ' ' + history.length"); strings.Contains(address, key) {
+		t.Errorf("the key is left in the address: %s", address)
+	}
+	b.wait("document.querySelectorAll('.u-wrap canvas').length === 2")
+	b.picture("overview")
+
+	b.click("button[aria-label^='Promote'][aria-label*='ease']")
+	b.wait("document.querySelector('dialog').open")
+	b.picture("overview-confirm")
+	b.click("dialog .primary")
+	b.wait("[...document.querySelectorAll('tr')].find(r => r.innerText.includes('-ease') && r.querySelector('.stage-live'))")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !strings.HasSuffix(f.promoted, "ease") {
+		t.Errorf("%s was promoted", f.promoted)
+	}
+}
+
+func TestClickChangesTheList(t *testing.T) {
+	f, srv := newFake(t)
+	b := open(t, srv.URL+"/#key="+key+"&page=try")
+	b.wait(listReady)
+	b.write("#who", "somebody-new")
+	b.wait("document.querySelector('#name').textContent === 'somebody-new' && " + listReady)
+	b.wait("document.querySelector('.history .none')")
+	before := eval[string](b, listIDs)
+	b.click("#list article:nth-child(3) .open")
+	b.wait(listIDs + " !== " + fmt.Sprintf("%q", before))
+	b.wait("document.querySelectorAll('.history li .badge').length === 1 && document.querySelectorAll('.similar li').length === 6")
+	if n := eval[int](b, "document.querySelectorAll('.card.new').length"); n == 0 {
+		t.Error("no card is marked as new")
+	}
+	third := strings.Fields(before)[2]
+	if strings.Contains(" "+eval[string](b, listIDs)+" ", " "+third+" ") {
+		t.Errorf("%s was seen and is still recommended", third)
+	}
+	b.click("#list article:nth-child(2) .acts button:last-child")
+	b.wait("document.querySelectorAll('.history li .badge').length === 2")
+	b.picture("try")
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	view, buy := f.events[len(f.events)-2], f.events[len(f.events)-1]
+	if view.User != "somebody-new" || string(view.Item) != third || view.Kind != kindred.View || view.Position != 3 || view.RequestID != "req-0" {
+		t.Errorf("the click became %+v", view)
+	}
+	if buy.Kind != kindred.Purchase || buy.Position != 2 || buy.RequestID != "req-1" {
+		t.Errorf("the purchase became %+v", buy)
+	}
+}
+
+func TestVisitorStaysInThePage(t *testing.T) {
+	f, srv := newFake(t)
+	stored := len(f.events)
+	b := open(t, srv.URL+"/#key="+key+"&page=try")
+	b.wait(listReady)
+	b.click("#visitor")
+	b.wait("document.querySelector('#name').textContent === 'A new visitor' && " + listReady)
+	before := eval[string](b, listIDs)
+	b.click("#list article:nth-child(8) .open")
+	b.wait(listReady + " && " + listIDs + " !== " + fmt.Sprintf("%q", before))
+	b.wait("document.querySelector('.history li .badge')")
+	if line := eval[string](b, "document.querySelector('#curl').textContent"); !strings.Contains(line, strings.Fields(before)[7]) || strings.Contains(line, key) {
+		t.Errorf("the call reads %s", line)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.events) != stored {
+		t.Error("a visitor's click was stored")
+	}
+}
+
+func TestRulesNarrowTheList(t *testing.T) {
+	_, srv := newFake(t)
+	b := open(t, srv.URL+"/#key="+key+"&page=try")
+	b.wait(listReady)
+	b.write("#category", "Books")
+	b.wait(listReady + " && " + cards + ".every(c => c.innerText.includes('Books'))")
+	b.write("#category", "No such thing")
+	b.wait("document.querySelector('#list').innerText.includes('Nothing to recommend')")
+	b.write("#category", "")
+	b.write("#filter", "!!")
+	b.wait("document.querySelector('#list').previousElementSibling.textContent.includes('query.filter')")
+}
+
+func TestKeyIsAskedFor(t *testing.T) {
+	_, srv := newFake(t)
+	b := open(t, srv.URL+"/#key=wrong")
+	b.wait("document.querySelector('.key-form .fault').textContent.includes('not valid')")
+	b.picture("key")
+	b.write("#key", "still wrong")
+	b.wait("document.querySelector('.key-form .fault').textContent === 'This key is not valid.'")
+	b.write("#key", key)
+	b.wait("document.querySelectorAll('.tile strong').length === 6")
+	b.click("#forget")
+	b.wait("document.querySelector('#key') && !sessionStorage.length")
+}
+
+func TestTrouble(t *testing.T) {
+	f, srv := newFake(t)
+	b := open(t, srv.URL+"/#key="+key)
+	b.wait("document.querySelector('#status.ok')")
+	f.mu.Lock()
+	f.isDown = true
+	f.mu.Unlock()
+	b.wait("!document.querySelector('#banner').hidden && document.querySelector('#banner').textContent.includes('the store is being opened')")
+	f.mu.Lock()
+	f.isDown = false
+	f.mu.Unlock()
+	b.wait("document.querySelector('#banner').hidden && document.querySelector('#status.ok')")
+	srv.CloseClientConnections()
+	srv.Close()
+	b.wait("document.querySelector('#status.offline') && document.querySelector('#banner').textContent.includes('No connection')")
+	b.picture("offline")
+}
+
+func TestLooks(t *testing.T) {
+	_, srv := newFake(t)
+	b := open(t, srv.URL+"/#key="+key)
+	b.wait("document.querySelector('#status.ok')")
+	ground := "getComputedStyle(document.body).backgroundColor"
+	light := eval[string](b, ground)
+	b.media("prefers-color-scheme", "dark")
+	b.wait(ground + " !== " + fmt.Sprintf("%q", light))
+	if got := eval[string](b, ground); got != "rgb(18, 23, 24)" {
+		t.Errorf("the dark ground is %s", got)
+	}
+	b.picture("overview-dark")
+	eval[bool](b, "location.hash = '#/try', true")
+	b.wait(listReady + " && document.querySelector('.history li')")
+	b.click("#list .open")
+	b.wait("document.querySelector('.similar li')")
+	b.picture("try-dark")
+	b.media("prefers-color-scheme", "light")
+	for _, page := range []string{"#/try", "#/overview"} {
+		b.do(chromedp.EmulateViewport(360, 740))
+		eval[bool](b, fmt.Sprintf("location.hash = %q, true", page))
+		b.wait("document.querySelector('#list article, .metrics')")
+		b.picture("narrow-" + page[2:])
+		if wide := eval[int](b, "document.documentElement.scrollWidth"); wide > 360 {
+			t.Errorf("%s is %d wide on a screen of 360", page, wide)
+		}
+	}
+}
+
+func TestControlsHaveNames(t *testing.T) {
+	_, srv := newFake(t)
+	b := open(t, srv.URL+"/#key="+key+"&page=try")
+	b.wait(listReady)
+	nameless := eval[string](b, `[...document.querySelectorAll("button, input, a")].filter(e =>
+		!e.textContent.trim() && !e.ariaLabel && !(e.labels && e.labels.length)).map(e => e.outerHTML).join("\n")`)
+	if nameless != "" {
+		t.Errorf("without a name:\n%s", nameless)
+	}
+	if got := eval[string](b, "document.querySelector('nav [aria-current]').textContent"); got != "Try it" {
+		t.Errorf("the present page is %q", got)
+	}
+}
