@@ -1,0 +1,382 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"kindred"
+)
+
+// record is an event made ready for the log by the caller's goroutine, so that
+// the writer only writes.
+type record struct {
+	id, user, item, kind string
+	time                 int64
+	value                float64
+	extra                driver.Value
+}
+
+// extra is what few events have.
+type extra struct {
+	Session   string          `json:"session,omitempty"`
+	RequestID string          `json:"request_id,omitempty"`
+	Position  int             `json:"position,omitempty"`
+	Context   json.RawMessage `json:"context,omitempty"`
+}
+
+// AppendEvents stores the events whose ID is new and says which were. It
+// returns when they have reached the disk: all of them, or on an error none.
+// If ctx ends first, they may or may not be stored; sending them again is
+// harmless.
+func (db *DB) AppendEvents(ctx context.Context, events []kindred.Event) (fresh []bool, err error) {
+	if len(events) == 0 {
+		return nil, ctx.Err()
+	}
+	rows := make([]record, len(events))
+	for i := range events {
+		if rows[i], err = recordOf(&events[i]); err != nil {
+			return nil, kindred.Errorf(kindred.Invalid, "events[%d]", i).Because(err)
+		}
+	}
+	result := make([]bool, len(rows))
+	err = db.write(ctx, "appending events", len(rows), func(w *writer) error { return w.append(rows, result) })
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+func recordOf(e *kindred.Event) (record, error) {
+	if e.ID == "" || e.User == "" || e.Kind == "" {
+		return record{}, errors.New("an event needs an ID, a user and a kind")
+	}
+	r := record{
+		id:    strings.Clone(e.ID), // may be part of a request's body; the tail keeps it
+		user:  string(e.User),
+		item:  string(e.Item),
+		kind:  string(e.Kind),
+		time:  e.Time.UnixMilli(),
+		value: e.Value,
+	}
+	if e.Session == "" && e.RequestID == "" && e.Position == 0 && len(e.Context) == 0 {
+		return r, nil
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(extra{e.Session, e.RequestID, e.Position, e.Context}); err != nil {
+		return record{}, fmt.Errorf("its context is no JSON: %w", err)
+	}
+	r.extra = strings.TrimSuffix(text.String(), "\n")
+	return r, nil
+}
+
+// append writes the rows whose ID is new, and says which in fresh.
+func (w *writer) append(rows []record, fresh []bool) error {
+	stored, err := w.folded(rows)
+	if err != nil {
+		return err
+	}
+	into := newInserter(w.conn, "INSERT INTO events (seq, user, item, kind, time, value, id, extra) VALUES ", 8)
+	for i := range rows {
+		r := &rows[i]
+		if _, known := w.ids[r.id]; known || stored[r.id] {
+			continue
+		}
+		user, item, kind, err := w.number(r)
+		if err != nil {
+			return err
+		}
+		s := &w.state
+		if s.events == 0 {
+			s.firstTime, s.lastTime = r.time, r.time
+		}
+		s.lastSeq++
+		s.events++
+		s.firstTime, s.lastTime = min(s.firstTime, r.time), max(s.lastTime, r.time)
+		if err := into.add(s.lastSeq, user, item, kind, r.time, r.value, r.id, r.extra); err != nil {
+			return err
+		}
+		w.ids[r.id] = s.lastSeq
+		w.pending = append(w.pending, moment{user: user, time: r.time, seq: s.lastSeq})
+		fresh[i] = true
+	}
+	return into.flush()
+}
+
+// number looks up or gives out the numbers for a row's names.
+func (w *writer) number(r *record) (user int64, item driver.Value, kind int64, err error) {
+	user, isNew, err := w.users.add(w.conn, r.user)
+	if err != nil {
+		return 0, nil, 0, err
+	}
+	if isNew {
+		w.state.users++
+	}
+	if r.item != "" {
+		id, isNew, err := w.items.add(w.conn, r.item)
+		if err != nil {
+			return 0, nil, 0, err
+		}
+		if isNew {
+			w.state.items++
+		}
+		item = id
+	}
+	kind, _, err = w.kinds.add(w.conn, r.kind)
+	return user, item, kind, err
+}
+
+// probeRows is how many hashes one query looks up.
+const probeRows = 64
+
+// probe finds the IDs of stored events by hash.
+var probe = "WITH wanted (hash) AS (VALUES " + strings.TrimSuffix(strings.Repeat("(?), ", probeRows), ", ") + `)
+	SELECT events.id FROM wanted CROSS JOIN seen USING (hash) CROSS JOIN events USING (seq)`
+
+// folded returns which of the rows' IDs are among the folded events. Asking
+// in the order of the index reads neighbours together.
+func (w *writer) folded(rows []record) (map[string]bool, error) {
+	if w.state.folded == 0 {
+		return nil, nil
+	}
+	hashes := make([]int64, len(rows))
+	for i := range rows {
+		hashes[i] = hashOf(rows[i].id)
+	}
+	slices.Sort(hashes)
+	stored := map[string]bool{}
+	args := make([]driver.Value, probeRows)
+	for chunk := range slices.Chunk(hashes, probeRows) {
+		for i := range args {
+			args[i] = chunk[min(i, len(chunk)-1)]
+		}
+		err := w.conn.query(context.Background(), func(row []driver.Value) error {
+			stored[textOf(row[0])] = true
+			return nil
+		}, probe, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return stored, nil
+}
+
+// UserEvents returns a user's newest events, newest first; none for a user
+// never heard of.
+func (db *DB) UserEvents(ctx context.Context, user kindred.UserID, limit int) (events []kindred.Event, err error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	const doing = "reading a user's events"
+	for again := true; again; {
+		err = db.read(ctx, doing, func(c *conn) error {
+			var err error
+			events, again, err = db.userEvents(ctx, c, user, limit)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return events, nil
+}
+
+const (
+	selectEvent = `SELECT e.seq, i.name, k.name, e.time, e.value, e.id, e.extra FROM `
+	joinNames   = ` LEFT JOIN items i ON i.id = e.item JOIN kinds k ON k.id = e.kind `
+
+	selectFolded = selectEvent + `by_user b CROSS JOIN events e ON e.seq = b.seq` + joinNames +
+		`WHERE b.user = ? ORDER BY b.time DESC, b.seq DESC LIMIT ?`
+	selectMoments = selectEvent + `json_each(?) j CROSS JOIN events e ON e.seq = j.value` + joinNames
+)
+
+// userEvents merges what by_user says with the tail. If a fold came between
+// the snapshot and the look at the tail, it is to be called again.
+func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limit int) (events []kindred.Event, again bool, err error) {
+	id, known, err := c.queryInt("SELECT id FROM users WHERE name = ?", string(user))
+	if err != nil || !known {
+		return nil, false, err
+	}
+	s, err := readState(c)
+	if err != nil {
+		return nil, false, err
+	}
+	recent, after, upto := db.tail.of(id, s.folded, s.lastSeq, limit)
+	if after > s.folded {
+		return nil, true, nil
+	}
+	// Events of other processes that the writer has not caught up with yet.
+	err = c.query(ctx, func(row []driver.Value) error {
+		recent = append(recent, moment{time: intOf(row[0]), seq: intOf(row[1])})
+		return nil
+	}, "SELECT time, seq FROM events WHERE seq > ? AND +user = ?", max(upto, s.folded), id)
+	if err != nil {
+		return nil, false, err
+	}
+	slices.SortFunc(recent, newestFirst)
+	recent = recent[:min(limit, len(recent))]
+
+	var all []stored
+	collect := func(row []driver.Value) error {
+		event, err := storedOf(row)
+		event.User = user
+		all = append(all, event)
+		return err
+	}
+	if len(recent) > 0 {
+		if err := c.query(ctx, collect, selectMoments, seqsJSON(recent)); err != nil {
+			return nil, false, err
+		}
+	}
+	if s.folded > 0 {
+		if err := c.query(ctx, collect, selectFolded, id, int64(limit)); err != nil {
+			return nil, false, err
+		}
+	}
+	slices.SortFunc(all, func(a, b stored) int {
+		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.seq, a.seq))
+	})
+	all = all[:min(limit, len(all))]
+	events = make([]kindred.Event, len(all))
+	for i := range all {
+		events[i] = all[i].Event
+	}
+	return events, false, nil
+}
+
+// stored is an event and its place in the log.
+type stored struct {
+	kindred.Event
+	seq int64
+}
+
+// storedOf reads a row of selectEvent.
+func storedOf(row []driver.Value) (stored, error) {
+	s := stored{seq: intOf(row[0])}
+	s.Item, s.Kind = kindred.ItemID(textOf(row[1])), kindred.Kind(textOf(row[2]))
+	s.Time, s.Value, s.ID = timeOf(row[3]), floatOf(row[4]), textOf(row[5])
+	return s, setExtra(&s.Event, row[6])
+}
+
+func setExtra(e *kindred.Event, text driver.Value) error {
+	var x extra
+	if text != nil {
+		if err := json.Unmarshal([]byte(textOf(text)), &x); err != nil {
+			return fmt.Errorf("event %q: %w", e.ID, err)
+		}
+	}
+	e.Session, e.RequestID, e.Position, e.Context = x.Session, x.RequestID, x.Position, x.Context
+	return nil
+}
+
+func seqsJSON(moments []moment) string {
+	text := []byte{'['}
+	for i, m := range moments {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = fmt.Appendf(text, "%d", m.seq)
+	}
+	return string(append(text, ']'))
+}
+
+// EventRange is a span of time; a zero end is open.
+type EventRange struct {
+	From time.Time // inclusive
+	To   time.Time // exclusive
+}
+
+// ScanEvents calls fn with every event of the range, in the order of arrival.
+// It sees one moment of the store, however long it takes, and holds one event
+// at a time besides the names of users and items. The *Event is reused: fn
+// copies what it keeps.
+func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Event) error) error {
+	text := "SELECT user, item, kind, time, value, id, extra FROM events"
+	var args []driver.Value
+	switch {
+	case !r.From.IsZero() && !r.To.IsZero():
+		text, args = text+" WHERE time >= ? AND time < ?", []driver.Value{ceilMilli(r.From), ceilMilli(r.To)}
+	case !r.From.IsZero():
+		text, args = text+" WHERE time >= ?", []driver.Value{ceilMilli(r.From)}
+	case !r.To.IsZero():
+		text, args = text+" WHERE time < ?", []driver.Value{ceilMilli(r.To)}
+	}
+	return db.read(ctx, "scanning events", func(c *conn) error {
+		users, items, kinds := newNumbers(c, "users"), newNumbers(c, "items"), newNumbers(c, "kinds")
+		var e kindred.Event
+		return c.query(ctx, func(row []driver.Value) error {
+			user, err := users.name(intOf(row[0]))
+			if err != nil {
+				return err
+			}
+			item, err := items.name(intOf(row[1]))
+			if err != nil {
+				return err
+			}
+			kind, err := kinds.name(intOf(row[2]))
+			if err != nil {
+				return err
+			}
+			e.User, e.Item, e.Kind = kindred.UserID(user), kindred.ItemID(item), kindred.Kind(kind)
+			e.Time, e.Value, e.ID = timeOf(row[3]), floatOf(row[4]), textOf(row[5])
+			if err := setExtra(&e, row[6]); err != nil {
+				return err
+			}
+			return fn(&e)
+		}, text, args...)
+	})
+}
+
+// ceilMilli is the first millisecond not before t.
+func ceilMilli(t time.Time) int64 {
+	return t.Add(time.Millisecond - 1).UnixMilli()
+}
+
+// Counts is how much there is.
+type Counts struct {
+	Events int64
+	Users  int64 // heard of in any way and not erased
+	Items  int64 // in the catalogue or named by an event, and not deleted
+	First  time.Time
+	Last   time.Time // of the events; zero when there are none
+}
+
+// Counts returns how much there is, from one row.
+func (db *DB) Counts(ctx context.Context) (counts Counts, err error) {
+	err = db.read(ctx, "counting", func(c *conn) error {
+		s, err := readState(c)
+		counts = Counts{Events: s.events, Users: s.users, Items: s.items}
+		if s.events > 0 {
+			counts.First, counts.Last = timeOf(s.firstTime), timeOf(s.lastTime)
+		}
+		return err
+	})
+	return counts, err
+}
+
+// DataVersion returns a number that changes when another process wrote.
+func (db *DB) DataVersion(ctx context.Context) (version int64, err error) {
+	j := &job{
+		doing: "looking for writes of others",
+		alone: true,
+		do: func(w *writer) error {
+			// Seen from the connection that writes, the number changes only
+			// when another wrote.
+			version, _, err = w.conn.queryInt("PRAGMA data_version")
+			return err
+		},
+	}
+	if err := db.submit(ctx, j); err != nil {
+		return 0, err
+	}
+	return version, nil
+}

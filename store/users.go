@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"kindred"
+)
+
+// PutUsers stores users, each in place of the one with its ID. A zero
+// UpdatedAt becomes the present.
+func (db *DB) PutUsers(ctx context.Context, users []kindred.User) error {
+	rows := make([][]driver.Value, len(users))
+	for i := range users {
+		attributes, err := attributesJSON(users[i].Attributes)
+		if err != nil {
+			return kindred.Errorf(kindred.Invalid, "users[%d]", i).Because(err)
+		}
+		if users[i].ID == "" {
+			return kindred.Errorf(kindred.Invalid, "users[%d]: a user needs an ID", i)
+		}
+		rows[i] = []driver.Value{attributes, nowIfZero(users[i].UpdatedAt), nil}
+	}
+	return db.write(ctx, "storing users", len(rows), func(w *writer) error {
+		for i, row := range rows {
+			id, isNew, err := w.users.add(w.conn, string(users[i].ID))
+			if err != nil {
+				return err
+			}
+			if isNew {
+				w.state.users++
+			}
+			row[2] = id
+			if _, err := w.conn.exec("UPDATE users SET attributes = ?, updated = ? WHERE id = ?", row...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const selectUser = "SELECT name, attributes, updated FROM users "
+
+// User returns a user, who may be known from events only.
+func (db *DB) User(ctx context.Context, id kindred.UserID) (user kindred.User, err error) {
+	err = db.read(ctx, "reading a user", func(c *conn) error {
+		err := c.query(ctx, func(row []driver.Value) error { return setUser(&user, row) },
+			selectUser+"WHERE name = ?", string(id))
+		if err == nil && user.ID == "" {
+			err = noUser(id)
+		}
+		return err
+	})
+	return user, err
+}
+
+func noUser(id kindred.UserID) error {
+	return kindred.Errorf(kindred.NotFound, "there is no user %q", id)
+}
+
+// UserQuery chooses a page of the users, in the order of IDs.
+type UserQuery struct {
+	After  kindred.UserID // the last of the page before
+	Limit  int            // 0: no limit
+	Search string         // ID contains this, in any case (of ASCII letters)
+}
+
+// Users returns a page of the users, those known from events only included.
+func (db *DB) Users(ctx context.Context, q UserQuery) (users []kindred.User, err error) {
+	text := selectUser + "WHERE name > ?"
+	args := []driver.Value{string(q.After)}
+	if q.Search != "" {
+		text += ` AND name LIKE ? ESCAPE '\'`
+		args = append(args, likeAnywhere(q.Search))
+	}
+	text += " ORDER BY name LIMIT ?"
+	args = append(args, limitOf(q.Limit))
+	err = db.read(ctx, "reading users", func(c *conn) error {
+		return c.query(ctx, func(row []driver.Value) error {
+			var user kindred.User
+			err := setUser(&user, row)
+			users = append(users, user)
+			return err
+		}, text, args...)
+	})
+	return users, err
+}
+
+// setUser reads a row of selectUser.
+func setUser(user *kindred.User, row []driver.Value) (err error) {
+	*user = kindred.User{ID: kindred.UserID(textOf(row[0])), UpdatedAt: timeOf(row[2])}
+	if user.Attributes, err = attributesOf(row[1]); err != nil {
+		return fmt.Errorf("user %q: %w", user.ID, err)
+	}
+	return nil
+}
+
+// EraseUser removes everything about a user in one transaction, overwriting
+// it in the file: the user, events, exposures and the identifier itself. It
+// returns how many events there were. The IDs of the events are free again.
+func (db *DB) EraseUser(ctx context.Context, id kindred.UserID) (events int64, err error) {
+	err = db.write(ctx, "erasing a user", maxGroupRows, func(w *writer) error {
+		events, err = w.erase(string(id))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	// The log of pages still holds what the file no longer does. If readers
+	// keep it from being emptied now, a later checkpoint will.
+	return events, db.submit(ctx, &job{
+		doing: "emptying the write-ahead log",
+		alone: true,
+		do: func(w *writer) error {
+			return w.conn.query(ctx, func([]driver.Value) error { return nil }, "PRAGMA wal_checkpoint(TRUNCATE)")
+		},
+	})
+}
+
+func (w *writer) erase(user string) (events int64, err error) {
+	id, known, err := w.users.id(w.conn, user)
+	if err != nil {
+		return 0, err
+	}
+	if !known {
+		return 0, noUser(kindred.UserID(user))
+	}
+	// by_user must know all of the user's events.
+	if err := w.fold(); err != nil {
+		return 0, err
+	}
+	if err := w.conn.script("PRAGMA secure_delete = ON"); err != nil {
+		return 0, err
+	}
+	events, err = w.eraseEvents(id)
+	if err == nil {
+		_, err = w.conn.exec("DELETE FROM exposures WHERE user = ?", user)
+	}
+	if err == nil {
+		_, err = w.conn.exec("DELETE FROM users WHERE id = ?", id)
+	}
+	err = errors.Join(err, w.conn.script("PRAGMA secure_delete = OFF"))
+	w.users.clear()
+	w.state.users--
+	w.state.erased++
+	return events, err
+}
+
+// eraseEvents removes a user's events from the log and both indexes.
+func (w *writer) eraseEvents(user int64) (events int64, err error) {
+	type entry struct {
+		seq, time int64
+		id        string
+	}
+	var entries []entry
+	err = w.conn.query(context.Background(), func(row []driver.Value) error {
+		entries = append(entries, entry{intOf(row[0]), intOf(row[1]), textOf(row[2])})
+		return nil
+	}, "SELECT e.seq, e.time, e.id FROM by_user b CROSS JOIN events e ON e.seq = b.seq WHERE b.user = ?", user)
+	if err != nil {
+		return 0, err
+	}
+	s := &w.state
+	isEnd := false
+	for _, e := range entries {
+		if _, err := w.conn.exec("DELETE FROM seen WHERE hash = ? AND seq = ?", hashOf(e.id), e.seq); err != nil {
+			return 0, err
+		}
+		if _, err := w.conn.exec("DELETE FROM events WHERE seq = ?", e.seq); err != nil {
+			return 0, err
+		}
+		delete(w.ids, e.id)
+		isEnd = isEnd || e.time == s.firstTime || e.time == s.lastTime
+	}
+	if _, err := w.conn.exec("DELETE FROM by_user WHERE user = ?", user); err != nil {
+		return 0, err
+	}
+	s.events -= int64(len(entries))
+	if isEnd {
+		err = w.conn.query(context.Background(), func(row []driver.Value) error {
+			s.firstTime, s.lastTime = intOf(row[0]), intOf(row[1])
+			return nil
+		}, "SELECT min(time), max(time) FROM events")
+	}
+	return int64(len(entries)), err
+}

@@ -1,0 +1,299 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+
+	"kindred"
+)
+
+// maxGroup is how many calls may share a transaction, and maxGroupRows about
+// how many rows: enough that fsync, a millisecond or two, is not what a call
+// costs, and no caller waits long for the others.
+const (
+	maxGroup     = 1024
+	maxGroupRows = 20_000
+)
+
+// job is one call's share of a transaction. A do that fails with a kind other
+// than Unavailable and Internal must not have written anything: the others in
+// the transaction go on without it.
+type job struct {
+	ctx   context.Context //nolint:containedctx // a message: the job's context travels with it to the writer
+	doing string
+	rows  int
+	alone bool // does not write and wants no transaction
+	do    func(*writer) error
+	done  chan error
+}
+
+// write has the writer do something in a transaction, and returns when it has
+// reached the disk. If ctx ends first the outcome is not known.
+func (db *DB) write(ctx context.Context, doing string, rows int, do func(*writer) error) error {
+	return db.submit(ctx, &job{doing: doing, rows: rows, do: do})
+}
+
+func (db *DB) submit(ctx context.Context, j *job) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j.ctx, j.done = ctx, make(chan error, 1)
+	if err := db.enqueue(j); err != nil {
+		return err
+	}
+	select {
+	case err := <-j.done:
+		return explain(j.doing, err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (db *DB) enqueue(j *job) error {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if db.closed {
+		return errClosed
+	}
+	select {
+	case db.jobs <- j:
+		return nil
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	}
+}
+
+// state is the row of the table of that name.
+type state struct {
+	lastSeq, folded, erased int64
+	events, users, items    int64
+	firstTime, lastTime     int64
+}
+
+const selectState = "SELECT last_seq, folded, erased, events, users, items, first_time, last_time FROM state"
+
+func readState(c *conn) (s state, err error) {
+	err = c.query(context.Background(), func(row []driver.Value) error {
+		for i, field := range s.fields() {
+			*field = intOf(row[i])
+		}
+		return nil
+	}, selectState)
+	return s, err
+}
+
+func (s *state) fields() [8]*int64 {
+	return [8]*int64{&s.lastSeq, &s.folded, &s.erased, &s.events, &s.users, &s.items, &s.firstTime, &s.lastTime}
+}
+
+// writer owns the one connection that writes. All of it belongs to its
+// goroutine, except the tail, which readers share.
+type writer struct {
+	conn *conn
+	tail *tail
+
+	saved state // as committed
+	state state // as it will be
+
+	ids     map[string]int64 // of events after saved.folded: seq by ID
+	pending []moment         // appended in this transaction, not yet in tail
+
+	users, items, kinds *names
+}
+
+func newWriter(c *conn, t *tail) *writer {
+	return &writer{
+		conn:  c,
+		tail:  t,
+		ids:   map[string]int64{},
+		users: newNames("users"),
+		items: newNames("items"),
+		kinds: newNames("kinds"),
+	}
+}
+
+// run does jobs until there are no more.
+func (w *writer) run(jobs <-chan *job, done chan<- struct{}) {
+	defer close(done)
+	for first := range jobs {
+		group, rows := []*job{first}, first.rows
+	gather:
+		for len(group) < maxGroup && rows < maxGroupRows {
+			select {
+			case j, ok := <-jobs:
+				if !ok {
+					break gather
+				}
+				group, rows = append(group, j), rows+j.rows
+			default:
+				break gather
+			}
+		}
+		w.commitGroup(group)
+	}
+	// A failing Close leaves nothing undone: every commit is on the disk.
+	_ = w.conn.close()
+}
+
+// commitGroup does the jobs in one transaction and tells each its outcome.
+func (w *writer) commitGroup(group []*job) {
+	group = slices.DeleteFunc(group, func(j *job) bool {
+		if j.alone {
+			j.done <- guard(func() error { return j.do(w) })
+		}
+		return j.alone
+	})
+	if len(group) == 0 {
+		return
+	}
+	var told []bool
+	err := w.foldIfDue()
+	if err == nil {
+		err = w.transact(func() error {
+			told, err = w.doAll(group)
+			return err
+		})
+	}
+	for i, j := range group {
+		if told == nil || !told[i] {
+			j.done <- err
+		}
+	}
+}
+
+// doAll does the jobs; told are those that have their outcome, having done
+// nothing.
+func (w *writer) doAll(group []*job) (told []bool, err error) {
+	told = make([]bool, len(group))
+	for i, j := range group {
+		err := j.ctx.Err()
+		if err == nil {
+			err = j.do(w)
+			if kind := kindred.KindOf(err); err != nil && (kind == kindred.Internal || kind == kindred.Unavailable) {
+				return told, err
+			}
+		}
+		if err != nil {
+			told[i] = true
+			j.done <- err
+		}
+	}
+	return told, nil
+}
+
+// transact runs fn in a transaction that sees and keeps all that other
+// processes wrote. On an error nothing has happened.
+func (w *writer) transact(fn func() error) error {
+	if _, err := w.conn.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := w.catchUp()
+	if err == nil {
+		err = guard(fn)
+	}
+	if err == nil {
+		err = w.commit()
+	}
+	if err != nil {
+		w.forget()
+		return errors.Join(err, w.conn.rollback())
+	}
+	return nil
+}
+
+// guard turns a panic into an error, so that one faulty call does not end the
+// writer and with it everyone's writes.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in the writer: %v", p)
+		}
+	}()
+	return fn()
+}
+
+// load catches up at the start, without writing.
+func (w *writer) load() error {
+	if _, err := w.conn.exec("BEGIN"); err != nil {
+		return err
+	}
+	return errors.Join(w.catchUp(), w.conn.rollback())
+}
+
+// catchUp learns what other processes committed since this one looked last.
+func (w *writer) catchUp() error {
+	s, err := readState(w.conn)
+	if err != nil {
+		return err
+	}
+	w.state = s
+	if s == w.saved {
+		return nil
+	}
+	if s.erased != w.saved.erased {
+		w.users.clear()
+	}
+	from := w.saved.lastSeq
+	if s.folded != w.saved.folded || s.erased != w.saved.erased || from < s.folded {
+		from = s.folded
+		clear(w.ids)
+		w.tail.reset(s.folded)
+	}
+	var news []moment
+	err = w.conn.query(context.Background(), func(row []driver.Value) error {
+		m := moment{seq: intOf(row[0]), user: intOf(row[1]), time: intOf(row[2])}
+		w.ids[textOf(row[3])] = m.seq
+		news = append(news, m)
+		return nil
+	}, "SELECT seq, user, time, id FROM events WHERE seq > ?", from)
+	if err != nil {
+		return err
+	}
+	w.tail.add(news, s.lastSeq)
+	w.saved = s
+	return nil
+}
+
+// commit keeps what was done and shows it to readers.
+func (w *writer) commit() error {
+	if w.state != w.saved {
+		fields := w.state.fields()
+		args := make([]driver.Value, len(fields))
+		for i, field := range fields {
+			args[i] = *field
+		}
+		if _, err := w.conn.exec(`UPDATE state SET last_seq = ?, folded = ?, erased = ?,
+			events = ?, users = ?, items = ?, first_time = ?, last_time = ?`, args...); err != nil {
+			return err
+		}
+	}
+	if _, err := w.conn.exec("COMMIT"); err != nil {
+		return err
+	}
+	if w.state.folded != w.saved.folded {
+		w.tail.reset(w.state.folded)
+		for id, seq := range w.ids {
+			if seq <= w.state.folded {
+				delete(w.ids, id)
+			}
+		}
+	}
+	w.tail.add(w.pending, w.state.lastSeq)
+	w.pending, w.saved = w.pending[:0], w.state
+	return nil
+}
+
+// forget drops all that is remembered of the database, for the next
+// transaction to read anew.
+func (w *writer) forget() {
+	w.saved, w.state = state{}, state{}
+	w.pending = w.pending[:0]
+	clear(w.ids)
+	w.tail.reset(0)
+	for _, n := range []*names{w.users, w.items, w.kinds} {
+		n.clear()
+	}
+}
