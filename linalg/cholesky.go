@@ -9,6 +9,10 @@ import (
 // Cholesky factor, among them any that holds NaN.
 var ErrNotPositiveDefinite = errors.New("linalg: matrix is not positive definite (try a larger regularisation)")
 
+// stripRows is how many columns are eliminated at once: as many as AVX-512
+// can hold in registers with the vectors they are divided by.
+const stripRows = 16
+
 // Cholesky replaces the lower triangle of the symmetric n×n matrix a by L with
 // a = L·Lᵀ. The upper triangle is not read; its elements may be overwritten.
 // Cost: n³/3 flops.
@@ -22,15 +26,15 @@ func Cholesky(a []float32, n int) error {
 	defer scratches.Put(s)
 	stride := padded(n) + tileCols
 	var strip []float32
-	if need := 2 * halfCols * stride; need <= len(s.panel) {
+	if need := 2 * stripRows * stride; need <= len(s.panel) {
 		strip = s.panel[:need]
 	} else {
 		strip = make([]float32, need)
 	}
 	clear(strip) // tiles at the edge read beyond the last column
-	right, left := strip[:halfCols*stride], strip[halfCols*stride:]
-	for j := 0; j < n; j += halfCols {
-		width := min(halfCols, n-j)
+	right, left := strip[:stripRows*stride], strip[stripRows*stride:]
+	for j := 0; j < n; j += stripRows {
+		width := min(stripRows, n-j)
 		rest := n - j
 		transpose(right, stride, a[j*n+j:], n, rest, width)
 		if !eliminate(right, stride, width, rest) {
@@ -49,9 +53,10 @@ func Cholesky(a []float32, n int) error {
 	return nil
 }
 
-// eliminate turns the strip p (rows×cols, upper trapezium) into rows of Lᵀ and
-// reports whether all pivots were positive.
-func eliminate(p []float32, stride, rows, cols int) bool {
+// eliminatePlain turns the strip p (rows×cols, upper trapezium) into rows of
+// Lᵀ and reports whether all pivots were positive. Columns up to the next
+// whole 16 may be overwritten.
+func eliminatePlain(p []float32, stride, rows, cols int) bool {
 	for k := range rows {
 		row := p[k*stride : k*stride+cols]
 		pivot := math.Sqrt(float64(row[k]))
@@ -67,17 +72,39 @@ func eliminate(p []float32, stride, rows, cols int) bool {
 }
 
 // CholeskySolve replaces x by the solution of L·Lᵀ·y = x, with L from
-// Cholesky. Cost: 2n² flops.
+// Cholesky. Cost: 2n² flops, eight rows at a time.
 func CholeskySolve(l []float32, n int, x []float32) {
 	sameLen("CholeskySolve (l)", len(l), n*n)
 	sameLen("CholeskySolve (x)", len(x), n)
-	for i := range n {
-		row := l[i*n : i*n+i+1]
-		x[i] = (x[i] - dot(row[:i], x[:i])) / row[i]
+	var sums, alphas [8]float32
+	whole := n &^ 7
+	for i := 0; i < whole; i += 8 {
+		dot8(&sums, x[:i], l[i*n:], n)
+		for r := range 8 {
+			row := l[(i+r)*n+i : (i+r)*n+i+r+1]
+			sum := x[i+r] - sums[r]
+			for c, v := range x[i : i+r] {
+				sum -= row[c] * v
+			}
+			x[i+r] = sum / row[r]
+		}
 	}
-	for i := n - 1; i >= 0; i-- {
-		row := l[i*n : i*n+i+1]
-		x[i] /= row[i]
-		axpy(-x[i], row[:i], x[:i])
+	for i := whole; i < n; i++ {
+		x[i] = (x[i] - dot(l[i*n:i*n+i], x[:i])) / l[i*n+i]
+	}
+	for i := n - 1; i >= whole; i-- {
+		x[i] /= l[i*n+i]
+		axpy(-x[i], l[i*n:i*n+i], x[:i])
+	}
+	for i := whole - 8; i >= 0; i -= 8 {
+		for r := 7; r >= 0; r-- {
+			row := l[(i+r)*n+i : (i+r)*n+i+r+1]
+			v := x[i+r] / row[r]
+			x[i+r], alphas[r] = v, -v
+			for c := range r {
+				x[i+c] -= row[c] * v
+			}
+		}
+		axpy8(x[:i], &alphas, l[i*n:], n)
 	}
 }

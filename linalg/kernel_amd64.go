@@ -62,9 +62,9 @@ func dotRows(dst, query, rows []float32) {
 		}
 		return
 	}
-	dotRowsAVX512(&dst[0], &query[0], &rows[0], d, n/8)
+	dotRowsAVX512(&dst[0], &query[0], &rows[0], d, d, n/8)
 	if n%8 != 0 {
-		dotRowsAVX512(&dst[n-8], &query[0], &rows[(n-8)*d], d, 1)
+		dotRowsAVX512(&dst[n-8], &query[0], &rows[(n-8)*d], d, d, 1)
 	}
 }
 
@@ -123,6 +123,40 @@ func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
 	}
 }
 
+// eliminate turns the strip p into rows of Lᵀ; see eliminatePlain.
+func eliminate(p []float32, stride, rows, cols int) bool {
+	if rows != stripRows || !hasAVX512() {
+		return eliminatePlain(p, stride, rows, cols)
+	}
+	groups := (cols - 1) / 16 // to the right of the diagonal block
+	_ = p[(stripRows-1)*stride+16*groups+15]
+	var (
+		l      [stripRows * stripRows]float32
+		scales [stripRows]float32
+	)
+	return eliminate16AVX512(&p[0], stride, groups, &l[0], &scales[0])
+}
+
+// dot8 writes the products of x with eight rows of the given stride.
+func dot8(dst *[8]float32, x, rows []float32, stride int) {
+	if len(x) == 0 || !hasAVX512() {
+		dot8Plain(dst, x, rows, stride)
+		return
+	}
+	_ = rows[7*stride+len(x)-1]
+	dotRowsAVX512(&dst[0], &x[0], &rows[0], len(x), stride, 1)
+}
+
+// axpy8 adds eight rows of the given stride, times alphas, to y.
+func axpy8(y []float32, alphas *[8]float32, rows []float32, stride int) {
+	if len(y) == 0 || !hasAVX512() {
+		axpy8Plain(y, alphas, rows, stride)
+		return
+	}
+	_ = rows[7*stride+len(y)-1]
+	axpy8AVX512(&y[0], &alphas[0], &rows[0], stride, len(y))
+}
+
 func transpose8(dst []float32, ld int, src []float32, ls int) {
 	if !hasAVX2() {
 		transpose8Plain(dst, ld, src, ls)
@@ -153,7 +187,7 @@ func scaleToAVX2(dst, x *float32, n int, alpha float32)
 // dotRowsAVX512 takes eight rows at a time.
 //
 //go:noescape
-func dotRowsAVX512(dst, query, rows *float32, d, eights int)
+func dotRowsAVX512(dst, query, rows *float32, d, stride, eights int)
 
 // dotInt8RowsVNNI takes eight rows at a time with VPDPBUSD, which multiplies
 // unsigned by signed bytes: rows get their sign bit flipped, that is 128 added,
@@ -185,6 +219,12 @@ func tile4x16AVX2(c *float32, ldc int, a *float32, row, step int, b *float32, ld
 
 //go:noescape
 func transpose8AVX2(dst *float32, ld int, src *float32, ls int)
+
+//go:noescape
+func eliminate16AVX512(p *float32, stride, groups int, l, scales *float32) bool
+
+//go:noescape
+func axpy8AVX512(y, alphas, rows *float32, stride, n int)
 
 // peakAVX512 and peakAVX2 run n rounds of 16 (12) independent FMAs on
 // registers: what benchmarks call the machine's peak.

@@ -251,16 +251,17 @@ scaleEnd:
 	VZEROUPPER
 	RET
 
-// func dotRowsAVX512(dst, query, rows *float32, d, eights int)
+// func dotRowsAVX512(dst, query, rows *float32, d, stride, eights int)
 // R8 and R13 point at rows 0 and 4 of the eight, R11 is a row in bytes, R12
 // three of them.
-TEXT ·dotRowsAVX512(SB), NOSPLIT, $0-40
+TEXT ·dotRowsAVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ query+8(FP), SI
 	MOVQ rows+16(FP), R8
 	MOVQ d+24(FP), R9
-	MOVQ eights+32(FP), R10
-	LEAQ (R9*4), R11
+	MOVQ stride+32(FP), R11
+	MOVQ eights+40(FP), R10
+	SHLQ $2, R11
 	LEAQ (R11)(R11*2), R12
 	MOVQ R9, CX
 	ANDQ $15, CX

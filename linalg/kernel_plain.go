@@ -14,3 +14,13 @@ func scaleTo(dst, row []float32, weight float32)              { scaleToPlain(dst
 func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
 	tilePlain(c, ldc, a, b, ldb, width, k)
 }
+
+func eliminate(p []float32, stride, rows, cols int) bool {
+	return eliminatePlain(p, stride, rows, cols)
+}
+
+func dot8(dst *[8]float32, x, rows []float32, stride int) { dot8Plain(dst, x, rows, stride) }
+
+func axpy8(y []float32, alphas *[8]float32, rows []float32, stride int) {
+	axpy8Plain(y, alphas, rows, stride)
+}

@@ -199,3 +199,49 @@ func TestTransposeOfEveryShape(t *testing.T) {
 		}
 	}
 }
+
+func TestEightRowKernelsEqualTheirTwins(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 70 {
+		for _, stride := range []int{n, n + 3} {
+			x, _ := guarded(t, rng, n, 1)
+			rows, _ := guarded(t, rng, 7*stride+n, 2)
+			y, check := guarded(t, rng, n, 5)
+			var got, want [8]float32
+			dot8Plain(&want, x, rows, stride)
+			dot8(&got, x, rows, stride)
+			equal(t, "dot8", got[:], want[:])
+			sum := slices.Clone(y)
+			axpy8Plain(sum, &got, rows, stride)
+			axpy8(y, &got, rows, stride)
+			check()
+			for i := range sum {
+				if math.Abs(float64(sum[i]-y[i])) > 1e-4*(1+float64(n)) {
+					t.Fatalf("axpy8 n=%d: [%d] = %g, want %g", n, i, y[i], sum[i])
+				}
+			}
+		}
+	}
+}
+
+func TestEliminateEqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for cols := stripRows; cols < 70; cols++ {
+		const stride = 81
+		got, check := guarded(t, rng, stripRows*stride, 3)
+		for k := range stripRows { // what lies before the diagonal is not read
+			got[k*stride+k] = 10 + rng.Float32()
+			for j := range k {
+				got[k*stride+j] = float32(math.NaN())
+			}
+		}
+		want := slices.Clone(got)
+		if !eliminatePlain(want, stride, stripRows, cols) || !eliminate(got, stride, stripRows, cols) {
+			t.Fatalf("cols=%d: not definite", cols)
+		}
+		check()
+		for k := range stripRows {
+			equal(t, "eliminate", got[k*stride+k:k*stride+cols], want[k*stride+k:k*stride+cols])
+		}
+	}
+}

@@ -57,6 +57,20 @@ func scaleInt32Plain(dst []float32, src []int32, scales []float32) {
 	}
 }
 
+// dot8Plain writes the products of x with eight rows of the given stride.
+func dot8Plain(dst *[8]float32, x, rows []float32, stride int) {
+	for r := range dst {
+		dst[r] = dot(x, rows[r*stride:r*stride+len(x)])
+	}
+}
+
+// axpy8Plain adds eight rows of the given stride, times alphas, to y.
+func axpy8Plain(y []float32, alphas *[8]float32, rows []float32, stride int) {
+	for r, alpha := range alphas {
+		axpy(alpha, rows[r*stride:r*stride+len(y)], y)
+	}
+}
+
 // firstAbovePlain returns the index of the first score above threshold, or
 // len(scores). NaN is above nothing.
 func firstAbovePlain(scores []float32, threshold float32) int {
