@@ -215,7 +215,7 @@ func quantise(codes []int8, v []float32) (step float32, ok bool) {
 	for _, x := range v {
 		largest = max(largest, x, -x) // NaN, once met, stays
 	}
-	if !(largest <= math.MaxFloat32) { //nolint:staticcheck // NaN must fail this test.
+	if !(largest <= math.MaxFloat32) { // NaN must not pass
 		return 0, false
 	}
 	step = largest / most

@@ -91,6 +91,25 @@ func TestSyrkRowsEqualsTheSumOfOuterProducts(t *testing.T) {
 	}
 }
 
+func TestSyrkRowsPanicsOn(t *testing.T) {
+	for name, bad := range map[string]func(){
+		"a row beyond the end":     func() { SyrkRows(make([]float32, 4), 2, make([]float32, 6), []int32{3}, []float32{1}) },
+		"a negative row":           func() { SyrkRows(make([]float32, 4), 2, make([]float32, 6), []int32{-1}, []float32{1}) },
+		"a negative weight":        func() { SyrkRows(make([]float32, 4), 2, make([]float32, 6), []int32{1}, []float32{-1}) },
+		"a missing weight":         func() { SyrkRows(make([]float32, 4), 2, make([]float32, 6), []int32{1}, nil) },
+		"a matrix of another size": func() { SyrkRows(make([]float32, 5), 2, make([]float32, 6), []int32{1}, []float32{1}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			bad()
+		})
+	}
+}
+
 func TestGramIsTheSameOnAnyNumberOfWorkers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for _, s := range [][2]int{{0, 5}, {1, 1}, {1023, 16}, {5000, 20}, {3000, 64}, {300, 33}} {
@@ -184,8 +203,8 @@ func TestCholeskyRejects(t *testing.T) {
 func TestEigenTakesTheMatrixApart(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	for _, n := range []int{0, 1, 2, 3, 5, 20, 65} {
-		for _, make := range []func(n int, rng *rand.Rand) []float64{randomSymmetric, lowRank, diagonal} {
-			a := make(n, rng)
+		for _, draw := range []func(n int, rng *rand.Rand) []float64{randomSymmetric, lowRank, diagonal} {
+			a := draw(n, rng)
 			values, vectors, err := Eigen(a, n)
 			if err != nil {
 				t.Fatal(err)
@@ -203,20 +222,16 @@ func TestEigenTakesTheMatrixApart(t *testing.T) {
 					if want := a[max(i, j)*n+min(i, j)]; math.Abs(sum-want) > 1e-10*float64(n) {
 						t.Fatalf("n=%d: rebuilt (%d,%d) = %g, want %g", n, i, j, sum, want)
 					}
-					if want := float64(btoi(i == j)); math.Abs(ortho-want) > 1e-11*float64(n) {
-						t.Fatalf("n=%d: vectors %d and %d have product %g", n, i, j, ortho)
+					if i == j {
+						ortho--
+					}
+					if math.Abs(ortho) > 1e-11*float64(n) {
+						t.Fatalf("n=%d: vectors %d and %d: product off by %g", n, i, j, ortho)
 					}
 				}
 			}
 		}
 	}
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func randomSymmetric(n int, rng *rand.Rand) []float64 {

@@ -123,6 +123,16 @@ func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
 	}
 }
 
+// packRows gathers weighted rows; see packRowsPlain. Rows have been checked.
+func packRows(dst []float32, stride int, y []float32, d int, rows []int32, weights []float32) {
+	if len(rows) == 0 || !hasAVX512() {
+		packRowsPlain(dst, stride, y, d, rows, weights)
+		return
+	}
+	_ = dst[(len(rows)-1)*stride+(d+15)&^15-1]
+	packRowsAVX512(&dst[0], stride, &y[0], d, &rows[0], &weights[0], len(rows))
+}
+
 // eliminate turns the strip p into rows of Lᵀ; see eliminatePlain.
 func eliminate(p []float32, stride, rows, cols int) bool {
 	if rows != stripRows || !hasAVX512() {
@@ -225,6 +235,9 @@ func eliminate16AVX512(p *float32, stride, groups int, l, scales *float32) bool
 
 //go:noescape
 func axpy8AVX512(y, alphas, rows *float32, stride, n int)
+
+//go:noescape
+func packRowsAVX512(dst *float32, stride int, y *float32, d int, rows *int32, weights *float32, n int)
 
 // peakAVX512 and peakAVX2 run n rounds of 16 (12) independent FMAs on
 // registers: what benchmarks call the machine's peak.

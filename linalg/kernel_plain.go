@@ -24,3 +24,7 @@ func dot8(dst *[8]float32, x, rows []float32, stride int) { dot8Plain(dst, x, ro
 func axpy8(y []float32, alphas *[8]float32, rows []float32, stride int) {
 	axpy8Plain(y, alphas, rows, stride)
 }
+
+func packRows(dst []float32, stride int, y []float32, d int, rows []int32, weights []float32) {
+	packRowsPlain(dst, stride, y, d, rows, weights)
+}

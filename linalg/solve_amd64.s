@@ -322,3 +322,55 @@ axpy8Tail:
 axpy8Done:
 	VZEROUPPER
 	RET
+
+// func packRowsAVX512(dst *float32, stride int, y *float32, d int, rows *int32, weights *float32, n int)
+// One gathered row after the other; its last vector is filled with zeros.
+TEXT ·packRowsAVX512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ y+16(FP), SI
+	MOVQ d+24(FP), R9
+	MOVQ rows+32(FP), R10
+	MOVQ weights+40(FP), R11
+	MOVQ n+48(FP), R12
+	SHLQ $2, R8
+	LEAQ (R9*4), R13
+	MOVQ R9, CX
+	ANDQ $15, CX
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K1
+	SHRQ $4, R9
+packRow:
+	MOVLQSX (R10), AX
+	IMULQ R13, AX
+	ADDQ SI, AX
+	VMOVSS (R11), X0
+	VSQRTSS X0, X0, X0
+	VBROADCASTSS X0, Z0
+	MOVQ DI, BX
+	MOVQ R9, DX
+	TESTQ DX, DX
+	JZ packTail
+packLoop:
+	VMULPS (AX), Z0, Z1
+	VMOVUPS Z1, (BX)
+	ADDQ $64, AX
+	ADDQ $64, BX
+	DECQ DX
+	JNZ packLoop
+packTail:
+	TESTQ CX, CX
+	JZ packNext
+	VMOVUPS.Z (AX), K1, Z1
+	VMULPS.Z Z1, Z0, K1, Z1
+	VMOVUPS Z1, (BX)
+packNext:
+	ADDQ R8, DI
+	ADDQ $4, R10
+	ADDQ $4, R11
+	DECQ R12
+	JNZ packRow
+	VZEROUPPER
+	RET

@@ -2,7 +2,6 @@ package linalg
 
 import (
 	"fmt"
-	"math"
 )
 
 // SyrkRows adds weighted outer products of chosen rows of y to a:
@@ -20,20 +19,22 @@ func SyrkRows(a []float32, d int, y []float32, rows []int32, weights []float32) 
 	if d == 0 {
 		return
 	}
+	n := len(y) / d
+	for j, r := range rows {
+		if uint(r) >= uint(n) {
+			panic(fmt.Sprintf("linalg: SyrkRows with row %d of %d", r, n))
+		}
+		if weights[j] < 0 {
+			panic(fmt.Sprintf("linalg: SyrkRows with the negative weight %g", weights[j]))
+		}
+	}
 	s := takeScratch()
 	defer scratches.Put(s)
 	stride := padded(d)
 	panel, batch := s.rowPanel(stride)
 	for lo := 0; lo < len(rows); lo += batch {
 		hi := min(lo+batch, len(rows))
-		for j, r := range rows[lo:hi] {
-			w := weights[lo+j]
-			if w < 0 {
-				panic(fmt.Sprintf("linalg: SyrkRows with the negative weight %g", w))
-			}
-			root := float32(math.Sqrt(float64(w)))
-			packRow(panel[j*stride:(j+1)*stride], y[int(r)*d:(int(r)+1)*d], root)
-		}
+		packRows(panel, stride, y, d, rows[lo:hi], weights[lo:hi])
 		s.syrkPanel(a, d, d, panel, panel, stride, hi-lo)
 	}
 }
@@ -48,18 +49,13 @@ func (s *scratch) rowPanel(stride int) (panel []float32, batch int) {
 	return make([]float32, least*stride), least
 }
 
-// packRow writes weight·row to dst, with zeros beyond its end.
-func packRow(dst, row []float32, weight float32) {
-	scaleTo(dst, row, weight)
-	clear(dst[len(row):])
-}
-
 // padded rounds up to whole tiles.
 func padded(d int) int { return (d + tileCols - 1) &^ (tileCols - 1) }
 
 // syrkPanel adds leftᵀ·right to the lower triangle of the d×d matrix c with
 // row stride ldc; both panels are k rows of the given stride, readable in
-// whole tiles beyond d, and hold the same rows up to a factor.
+// whole tiles beyond d (what stands there does not matter), and hold the same
+// rows up to a factor.
 func (s *scratch) syrkPanel(c []float32, ldc, d int, left, right []float32, stride, k int) {
 	for i := 0; i < d; i += tileRows {
 		rows := min(tileRows, d-i)
@@ -115,7 +111,7 @@ func gramBlock(sum, y []float32, d int) {
 	for ; len(y) > 0; y = y[min(batch*d, len(y)):] {
 		k := min(batch, len(y)/d)
 		for j := range k {
-			packRow(panel[j*stride:(j+1)*stride], y[j*d:(j+1)*d], 1)
+			copy(panel[j*stride:], y[j*d:(j+1)*d])
 		}
 		s.syrkPanel(sum, d, d, panel, panel, stride, k)
 	}

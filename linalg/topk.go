@@ -44,7 +44,7 @@ func TopK(dst []Scored, scores []float32, k int) []Scored {
 	dst = slices.Grow(dst, min(2*k, len(scores)))
 	bar := float32(math.Inf(-1))
 	for i := 0; i < len(scores); i++ {
-		if !(scores[i] > bar) { //nolint:staticcheck // NaN must fail this test.
+		if !(scores[i] > bar) { // NaN is not above either
 			i += 1 + firstAbove(scores[i+1:], bar)
 			if i == len(scores) {
 				break
@@ -100,9 +100,9 @@ func selectBest(s []Scored, k int) {
 			}
 		}
 		switch {
-		case k-1 <= j:
+		case k <= j+1:
 			hi = j
-		case k-1 >= i:
+		case k > i:
 			lo = i
 		default:
 			return
