@@ -39,7 +39,12 @@ type ItemKNN struct {
 	Recency float64 `json:"recency"`
 }
 
-const maxRecency = 10
+const (
+	maxRecency = 10
+	// leastWeight keeps the product of two weights from becoming zero, which
+	// would look like two items that never met.
+	leastWeight = 1e-15
+)
 
 // NewItemKNN returns item-kNN as it does well on many sets.
 func NewItemKNN() *ItemKNN {
@@ -110,7 +115,8 @@ func (a *ItemKNN) damped(byUser *linalg.CSR) *linalg.CSR {
 		damping := math.Pow(float64(len(cols)), -a.HeavyUsers/2)
 		for k, i := range cols {
 			x.Cols = append(x.Cols, i)
-			x.Vals = append(x.Vals, float32(math.Pow(float64(vals[k]), a.WeightPower)*damping))
+			weight := math.Pow(float64(vals[k]), a.WeightPower) * damping
+			x.Vals = append(x.Vals, float32(max(weight, leastWeight)))
 		}
 		x.Starts = append(x.Starts, len(x.Cols))
 	}

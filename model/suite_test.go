@@ -1,0 +1,396 @@
+package model_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"kindred/dataset"
+	"kindred/linalg"
+	"kindred/model"
+)
+
+// suite holds every algorithm, set up for the tiny sets below; a new one adds
+// a line and passes all tests of this file. The personal ones must learn.
+var suite = map[string]struct {
+	settings string
+	personal bool
+}{
+	"popular":           {`{}`, false},
+	"itemknn":           {`{}`, true},
+	"itemknn, weighted": {`{"weight_power": 1, "recency": 0.3, "max_history": 12}`, true},
+	"ials":              {`{"factors": 8, "alpha": 1}`, true},
+	"ials in blocks":    {`{"factors": 12, "block": 5, "alpha": 1}`, true},
+	"ials, weights":     {`{"factors": 8, "alpha": 1, "weight_power": 0.5}`, true},
+}
+
+func algorithm(t *testing.T, name string) model.Algorithm {
+	t.Helper()
+	kind, _, _ := strings.Cut(strings.ReplaceAll(name, " in", ","), ",")
+	a, err := model.FromJSON(kind, []byte(suite[name].settings))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func fit(t *testing.T, a model.Algorithm, data *dataset.Interactions) model.Learned {
+	t.Helper()
+	learned, err := a.Fit(t.Context(), data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return learned
+}
+
+func everyAlgorithm(t *testing.T, test func(t *testing.T, name string)) {
+	t.Helper()
+	for name := range suite {
+		t.Run(name, func(t *testing.T) { test(t, name) })
+	}
+}
+
+// TestLearnsCheckerboard hides one item of each user's colour and expects it
+// back first: even users like even items, odd users odd ones.
+func TestLearnsCheckerboard(t *testing.T) {
+	const size = 20
+	data := checkerboard(size)
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		if !suite[name].personal {
+			t.Skip("the same for everyone")
+		}
+		learned := fit(t, algorithm(t, name), data)
+		for user := range size {
+			if best := bestUnseen(scoresOf(learned, data.History(user)), data.History(user)); best != user {
+				t.Errorf("user %d: got item %d first, want the hidden item %d", user, best, user)
+			}
+		}
+	})
+}
+
+// TestSameBytes expects the same artefact twice, and on one core.
+func TestSameBytes(t *testing.T) {
+	data := clusters(300, 200, 4, 1)
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		first := bytesOf(t, fit(t, algorithm(t, name), data))
+		if !bytes.Equal(first, bytesOf(t, fit(t, algorithm(t, name), data))) {
+			t.Error("a second fit gives other bytes")
+		}
+		for _, cores := range []int{1, 3, 8} {
+			before := runtime.GOMAXPROCS(cores)
+			other := bytesOf(t, fit(t, algorithm(t, name), data))
+			runtime.GOMAXPROCS(before)
+			if !bytes.Equal(first, other) {
+				t.Errorf("%d cores give other bytes", cores)
+			}
+		}
+	})
+}
+
+func TestSavesAndLoads(t *testing.T) {
+	data := clusters(60, 40, 4, 1)
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		learned := fit(t, algorithm(t, name), data)
+		saved := bytesOf(t, learned)
+		loaded, err := model.Read(bytes.NewReader(saved))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if loaded.Shape() != learned.Shape() || loaded.Items() != learned.Items() {
+			t.Errorf("got %s of %d items, want %s of %d", loaded.Shape(), loaded.Items(), learned.Shape(), learned.Items())
+		}
+		for u := range data.ByUser.Rows() {
+			if !slices.Equal(scoresOf(loaded, data.History(u)), scoresOf(learned, data.History(u))) {
+				t.Fatalf("user %d: other scores after loading", u)
+			}
+		}
+		if !bytes.Equal(saved, bytesOf(t, loaded)) {
+			t.Error("saved again, other bytes")
+		}
+		for n := range saved {
+			if _, err := model.Read(bytes.NewReader(saved[:n])); err == nil {
+				t.Fatalf("the first %d of %d bytes pass for a model", n, len(saved))
+			}
+		}
+		if _, err := learned.WriteTo(brokenPipe{}); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("writing to a broken pipe: got %v", err)
+		}
+	})
+}
+
+// TestStopsWhenCancelled expects the context's error, not half a model:
+// cancelled before, and after the first epoch.
+func TestStopsWhenCancelled(t *testing.T) {
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		learned, err := algorithm(t, name).Fit(ctx, checkerboard(4), nil)
+		if !errors.Is(err, context.Canceled) || learned != nil {
+			t.Errorf("got %v, %v, want context.Canceled", learned, err)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := algorithm(t, "ials").Fit(ctx, checkerboard(4), func(model.Progress) { cancel() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled after an epoch: got %v", err)
+	}
+}
+
+// TestDegenerateInput expects finite scores whatever the data and the history.
+func TestDegenerateInput(t *testing.T) {
+	sets := map[string]*dataset.Interactions{
+		"nothing":              interactions(0),
+		"no user":              interactions(5),
+		"a user who did none":  interactions(3, nil),
+		"one user, one item":   interactions(1, []int32{0}),
+		"one user, all items":  interactions(4, []int32{0, 1, 2, 3}),
+		"items nobody met":     interactions(9, []int32{0, 1}, []int32{1, 8}),
+		"an item twice":        interactions(3, []int32{1, 1, 2}, []int32{1, 2}),
+		"everyone met it all":  interactions(2, []int32{0, 1}, []int32{1, 0}, []int32{0, 1}),
+		"weights far apart":    weighted(interactions(3, []int32{0, 1}, []int32{0, 1, 2}), 1e-30, 1e6),
+		"users of three sizes": interactions(30, span(0, 30), span(3, 12), span(29, 30)),
+	}
+	histories := map[string]dataset.History{
+		"empty":        {},
+		"known":        {Items: []int32{0}},
+		"unknown":      {Items: []int32{-1, 99, math.MaxInt32}, Weights: []float32{1, 1, 1}},
+		"twice":        {Items: []int32{0, 0}, Weights: []float32{2, 1}, Times: []int64{1, 2}},
+		"small weight": {Items: []int32{0}, Weights: []float32{1e-30}},
+		"long":         {Items: slices.Repeat([]int32{0}, 500)},
+	}
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		for set, data := range sets {
+			learned := fit(t, algorithm(t, name), data)
+			if learned.Items() != data.ByUser.Width {
+				t.Errorf("%s: %d items, want %d", set, learned.Items(), data.ByUser.Width)
+			}
+			for what, history := range histories {
+				for i, score := range scoresOf(learned, history) {
+					if math.IsNaN(float64(score)) || math.IsInf(float64(score), 0) {
+						t.Fatalf("%s, %s history: item %d scores %v", set, what, i, score)
+					}
+				}
+			}
+			if _, err := model.Read(bytes.NewReader(bytesOf(t, learned))); err != nil {
+				t.Errorf("%s: cannot be read back: %v", set, err)
+			}
+		}
+	})
+}
+
+// TestScoresTogether has many goroutines score at once; the race detector
+// listens.
+func TestScoresTogether(t *testing.T) {
+	data := clusters(60, 40, 4, 1)
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		learned := fit(t, algorithm(t, name), data)
+		var alone [][]float32
+		for u := range data.ByUser.Rows() {
+			alone = append(alone, scoresOf(learned, data.History(u)))
+		}
+		var wait sync.WaitGroup
+		for range 8 {
+			wait.Go(func() {
+				for u := range alone {
+					if !slices.Equal(scoresOf(learned, data.History(u)), alone[u]) {
+						t.Errorf("user %d: other scores in company", u)
+					}
+				}
+			})
+		}
+		wait.Wait()
+	})
+}
+
+// TestRenamedUsers expects that it does not matter in which order users stand.
+func TestRenamedUsers(t *testing.T) {
+	data := clusters(80, 40, 4, 1)
+	data.Times = nil
+	renamed := make([][]int32, data.ByUser.Rows())
+	for to, from := range rand.New(rand.NewPCG(3, 3)).Perm(len(renamed)) {
+		renamed[to] = data.History(from).Items
+	}
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		learned, other := fit(t, algorithm(t, name), data), fit(t, algorithm(t, name), interactions(40, renamed...))
+		for u := range renamed {
+			want, got := scoresOf(learned, data.History(u)), scoresOf(other, data.History(u))
+			for i := range want {
+				if math.Abs(float64(want[i]-got[i])) > 1e-3*(1+math.Abs(float64(want[i]))) {
+					t.Fatalf("user %d, item %d: %v, renamed %v", u, i, want[i], got[i])
+				}
+			}
+		}
+	})
+}
+
+// TestQuality holds every algorithm between a floor and a ceiling on generated
+// clusters with a tenth of noise: too bad is a fault, and so is too good.
+func TestQuality(t *testing.T) {
+	full := clusters(400, 120, 6, 5)
+	train, hidden := hideLast(full)
+	bounds := map[string][2]float64{"popular": {.05, .25}}
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		learned := fit(t, algorithm(t, name), train)
+		hits := 0
+		for u, item := range hidden {
+			if slices.Contains(topUnseen(learned, train.History(u), 20), item) {
+				hits++
+			}
+		}
+		rate, bound := float64(hits)/float64(len(hidden)), [2]float64{.75, .97}
+		if special, ok := bounds[name]; ok {
+			bound = special
+		}
+		if rate < bound[0] || rate > bound[1] {
+			t.Errorf("hit rate@20 %.3f, want %v", rate, bound)
+		}
+	})
+}
+
+func TestTellsProgress(t *testing.T) {
+	everyAlgorithm(t, func(t *testing.T, name string) {
+		var told []model.Progress
+		_, err := algorithm(t, name).Fit(t.Context(), checkerboard(6), func(p model.Progress) { told = append(told, p) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, p := range told {
+			if p.Epoch != k+1 || p.Epochs != len(told) {
+				t.Errorf("call %d of %d says %d of %d", k+1, len(told), p.Epoch, p.Epochs)
+			}
+		}
+		if len(told) == 0 {
+			t.Error("never told")
+		}
+	})
+}
+
+// checkerboard returns size users and size items; user u likes every item of
+// u's parity but item u itself.
+func checkerboard(size int) *dataset.Interactions {
+	rows := make([][]int32, size)
+	for u := range rows {
+		for i := u % 2; i < size; i += 2 {
+			if i != u {
+				rows[u] = append(rows[u], int32(i))
+			}
+		}
+	}
+	return interactions(size, rows...)
+}
+
+// clusters returns users who mostly meet the items of their own cluster, 5 to
+// 14 each in the order they met them, and times.
+func clusters(users, items, groups int, seed uint64) *dataset.Interactions {
+	dice := rand.New(rand.NewPCG(seed, 0))
+	rows := make([][]int32, users)
+	for u := range rows {
+		for n := 5 + dice.IntN(10); len(rows[u]) < n; {
+			i := int32(dice.IntN(items/groups)*groups + u%groups)
+			if dice.IntN(10) == 0 {
+				i = int32(dice.IntN(items))
+			}
+			if !slices.Contains(rows[u], i) {
+				rows[u] = append(rows[u], i)
+			}
+		}
+	}
+	data := interactions(items, rows...)
+	for u := range rows {
+		for k := range rows[u] {
+			data.Times = append(data.Times, int64(1_700_000_000+86_400*k+u))
+		}
+	}
+	return data
+}
+
+// hideLast takes each user's last item away.
+func hideLast(full *dataset.Interactions) (train *dataset.Interactions, hidden []int32) {
+	rows := make([][]int32, full.ByUser.Rows())
+	for u := range rows {
+		items := full.History(u).Items
+		rows[u], hidden = items[:len(items)-1], append(hidden, items[len(items)-1])
+	}
+	return interactions(full.ByUser.Width, rows...), hidden
+}
+
+// interactions returns one row a user, all weights 1, without times.
+func interactions(items int, rows ...[]int32) *dataset.Interactions {
+	m := &linalg.CSR{Starts: []int{0}, Width: items}
+	for _, row := range rows {
+		m.Cols = append(m.Cols, row...)
+		m.Starts = append(m.Starts, len(m.Cols))
+	}
+	m.Vals = slices.Repeat([]float32{1}, len(m.Cols))
+	data := &dataset.Interactions{Users: dataset.NewDict(), Items: dataset.NewDict(), ByUser: m}
+	for u := range rows {
+		data.Users.Add(fmt.Sprintf("u%d", u))
+	}
+	for i := range items {
+		data.Items.Add(fmt.Sprintf("i%d", i))
+	}
+	return data
+}
+
+// weighted gives the entries the weights by turns.
+func weighted(data *dataset.Interactions, weights ...float32) *dataset.Interactions {
+	for k := range data.ByUser.Vals {
+		data.ByUser.Vals[k] = weights[k%len(weights)]
+	}
+	return data
+}
+
+func span(lo, hi int32) (row []int32) {
+	for i := lo; i < hi; i++ {
+		row = append(row, i)
+	}
+	return row
+}
+
+// scoresOf scores into memory that holds something already.
+func scoresOf(learned model.Learned, history dataset.History) []float32 {
+	scores := slices.Repeat([]float32{42}, learned.Items())
+	learned.Score(scores, history)
+	return scores
+}
+
+func bestUnseen(scores []float32, history dataset.History) int {
+	for _, i := range history.Items {
+		scores[i] = float32(math.Inf(-1))
+	}
+	return int(linalg.TopK(nil, scores, 1)[0].Index)
+}
+
+func topUnseen(learned model.Learned, history dataset.History, k int) (items []int32) {
+	scores := scoresOf(learned, history)
+	for _, i := range history.Items {
+		scores[i] = float32(math.Inf(-1))
+	}
+	for _, best := range linalg.TopK(nil, scores, k) {
+		items = append(items, best.Index)
+	}
+	return items
+}
+
+func bytesOf(t *testing.T, learned model.Learned) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	n, err := learned.WriteTo(&b)
+	if err != nil || n != int64(b.Len()) {
+		t.Fatalf("wrote %d bytes, says %d, error %v", b.Len(), n, err)
+	}
+	return b.Bytes()
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
