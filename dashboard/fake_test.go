@@ -105,7 +105,7 @@ func (f *fakeAPI) routes() http.Handler {
 		problem(w, http.StatusNotFound, "no such item")
 	})
 	mux.HandleFunc("GET /v1/items/{id}/similar", func(w http.ResponseWriter, r *http.Request) {
-		f.recommend(w, []string{r.PathValue("id")}, 6, r.FormValue("category"))
+		f.recommend(w, r, []string{r.PathValue("id")}, 6, r.FormValue("category"))
 	})
 	mux.HandleFunc("GET /v1/users/{id}/recommendations", func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.FormValue("filter"), "!") {
@@ -119,7 +119,7 @@ func (f *fakeAPI) routes() http.Handler {
 			}
 		}
 		n, _ := strconv.Atoi(r.FormValue("n"))
-		f.recommend(w, session, n, r.FormValue("category"))
+		f.recommend(w, r, session, n, r.FormValue("category"))
 	})
 	mux.HandleFunc("POST /v1/recommendations", func(w http.ResponseWriter, r *http.Request) {
 		var body struct {
@@ -132,7 +132,7 @@ func (f *fakeAPI) routes() http.Handler {
 		for _, s := range body.Session {
 			session = append(session, s.Item)
 		}
-		f.recommend(w, session, body.N, body.Category)
+		f.recommend(w, r, session, body.N, body.Category)
 	})
 	mux.HandleFunc("POST /v1/events", func(w http.ResponseWriter, r *http.Request) {
 		var e struct {
@@ -165,7 +165,7 @@ func (f *fakeAPI) item(id string) *kindred.Item {
 	return nil
 }
 
-func (f *fakeAPI) recommend(w http.ResponseWriter, session []string, n int, category string) {
+func (f *fakeAPI) recommend(w http.ResponseWriter, r *http.Request, session []string, n int, category string) {
 	rank := map[string]int{}
 	for at, id := range session {
 		if item := f.item(id); item != nil {
@@ -190,8 +190,11 @@ func (f *fakeAPI) recommend(w http.ResponseWriter, session []string, n int, cate
 		}
 		rows = append(rows, map[string]any{
 			"id": item.ID, "score": 1 / float64(at+2), "source": source,
-			"reason": map[string]any{"code": "like_similar_users", "text": text}, "item": fields(item),
+			"reason": map[string]any{"code": "like_similar_users", "text": text},
 		})
+		if r.URL.Query().Get("include") == "item" {
+			rows[at]["item"] = fields(item)
+		}
 	}
 	answer(w, http.StatusOK, map[string]any{
 		"request_id": "req-" + strconv.Itoa(len(session)), "items": rows,

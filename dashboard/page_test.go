@@ -19,11 +19,11 @@ import (
 // browser is one page of a headless Chromium.
 type browser struct {
 	t   *testing.T
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // chromedp's handle of a browser is its context
 }
 
 // open starts a browser on an address, or skips the test without one. A page
-// that logs an error or breaks its own content policy fails the test.
+// that throws or breaks its own content policy fails the test.
 func open(t *testing.T, address string) *browser {
 	t.Helper()
 	var program string
@@ -47,8 +47,25 @@ func open(t *testing.T, address string) *browser {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	t.Cleanup(cancel)
 	ctx, done := chromedp.NewContext(ctx)
-	t.Cleanup(done)
 	b := &browser{t, ctx}
+	listening := chromedp.Console(ctx)
+	var faults []string
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for m, err := range listening {
+			if err == nil && (m.IsException() || strings.Contains(m.Text, "Content Security Policy")) {
+				faults = append(faults, m.Text)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		done()
+		<-read
+		for _, fault := range faults {
+			t.Errorf("the page complains: %s", fault)
+		}
+	})
 	b.do(chromedp.EmulateViewport(1280, 900))
 	b.do(chromedp.Navigate(address))
 	return b

@@ -106,7 +106,15 @@ func TestItems(t *testing.T) {
 }
 
 func TestEventsFollowTheRules(t *testing.T) {
-	cfg := small()
+	for seed := range uint64(5) {
+		cfg := small()
+		cfg.Seed, cfg.Now = seed, cfg.Now.Add(time.Duration(seed)*977*time.Hour+123*time.Microsecond)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { followTheRules(t, cfg) })
+	}
+}
+
+func followTheRules(t *testing.T, cfg sim.Config) {
+	t.Helper()
 	s := sim.New(cfg)
 	items := map[kindred.ItemID]kindred.Item{}
 	for _, item := range s.Items() {

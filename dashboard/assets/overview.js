@@ -103,7 +103,7 @@ function showTiles(tiles, o) {
     tile("Events", count(data.events), data.first_event ? `since ${day(data.first_event)}` : "none yet"),
     tile("Users", count(data.users), "known by their events"),
     tile("Items", count(data.items), "in the catalogue"),
-    tile("Recommendations", `${rate(r.recommendations_per_second)}/s`, `${count(r.recommendations_total)} since start`),
+    tile("Recommendations", `${rate(r.recommendations_per_second)}/s`, `${count(r.recommendations_total)} since start${r.errors_total ? ` · ${count(r.errors_total)} errors` : ""}`),
     tile("New events", `${rate(r.events_per_second)}/s`, `${count(r.events_total)} since start`),
     tile("Latency, median", millis(l.p50), `p95 ${millis(l.p95)} · p99 ${millis(l.p99)}`));
 }

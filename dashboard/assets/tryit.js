@@ -81,8 +81,8 @@ export function tryIt(main, report) {
   async function describe(id) {
     const user = await get(`/v1/users/${encodeURIComponent(id)}`).catch(() => null);
     if (who?.id !== id) return;
-    about.textContent = user ? Object.entries(user.attributes ?? {}).filter(([, v]) => typeof v !== "object")
-      .map(([k, v]) => `${said(k)} ${v}`).join(" · ") : "not seen before: the first event makes this user";
+    about.textContent = Object.entries(user?.attributes ?? {}).filter(([, v]) => typeof v !== "object")
+      .map(([k, v]) => `${said(k)} ${v}`).join(" · ");
   }
 
   function random() {
@@ -167,13 +167,14 @@ export function tryIt(main, report) {
     const first = !last.items.length;
     const before = new Map([...list.children].map((c) => [c.dataset.id, c.getBoundingClientRect()]));
     const focused = [...list.children].findIndex((c) => c.contains(document.activeElement));
-    const top = Math.max(...recs.map((r) => r.score), 1e-12);
+    const top = {}; // by source: scores of two sources do not compare
+    for (const r of recs) top[r.source] = Math.max(top[r.source] ?? 1e-12, r.score);
     let fresh = 0;
     fill(list, recs.length ? recs.map((rec, at) => {
       const climb = was.get(rec.id) - is.get(rec.id); // NaN if it was not there
       const change = first ? "" : Number.isNaN(climb) ? "new" : climb > 0 ? "up" : climb < 0 ? "down" : "";
       if (change === "new") fresh++;
-      return card(rec, items[at], at + 1, rec.score / top, change, Math.abs(climb));
+      return card(rec, items[at], at + 1, rec.score / top[rec.source], change, Math.abs(climb));
     }) : state("Nothing to recommend", "No item passes these rules. Try a wider category or filter."));
     for (const c of list.children) slide(c, before.get(c.dataset.id), first);
     if (focused >= 0) list.children[Math.min(focused, list.children.length - 1)]?.querySelector("button")?.focus({ preventScroll: true });
@@ -231,13 +232,9 @@ export function tryIt(main, report) {
   };
 }
 
-/** itemOfRecommendation takes the item that came along, or fetches it. */
-async function itemOfRecommendation(rec) {
-  if (rec.item) {
-    const item = { ...rec.item, id: rec.id };
-    remember(item);
-    return item;
-  }
+/** itemOfRecommendation takes the item that came along, or looks it up. */
+function itemOfRecommendation(rec) {
+  if (rec.item) remember({ ...rec.item, id: rec.id });
   return itemOf(rec.id);
 }
 
