@@ -20,11 +20,11 @@ const foldAt = 1 << 18
 
 // foldIfDue folds in a transaction of its own.
 func (w *writer) foldIfDue() error {
-	if len(w.ids) < foldAt {
+	if len(w.ids) < w.foldAt {
 		return nil
 	}
 	return w.transact(func() error {
-		if len(w.ids) < foldAt { // another process was first
+		if len(w.ids) < w.foldAt { // another process was first
 			return nil
 		}
 		return w.fold()

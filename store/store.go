@@ -35,6 +35,8 @@ type Config struct {
 	// BusyTimeout is how long to wait for another process's write to end;
 	// 0 is 5 seconds.
 	BusyTimeout time.Duration
+
+	foldAt int // set by tests to fold often
 }
 
 const (
@@ -67,6 +69,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.BusyTimeout == 0 {
 		cfg.BusyTimeout = defaultBusyTimeout
 	}
+	if cfg.foldAt == 0 {
+		cfg.foldAt = foldAt
+	}
 	db := &DB{
 		tail: newTail(),
 		jobs: make(chan *job, maxGroup),
@@ -97,7 +102,7 @@ func (db *DB) openWriter(ctx context.Context) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWriter(c, db.tail)
+	w := newWriter(c, db.tail, db.cfg.foldAt)
 	err = migrate(c)
 	if err == nil {
 		err = w.load()

@@ -92,8 +92,9 @@ func (s *state) fields() [8]*int64 {
 // writer owns the one connection that writes. All of it belongs to its
 // goroutine, except the tail, which readers share.
 type writer struct {
-	conn *conn
-	tail *tail
+	conn   *conn
+	tail   *tail
+	foldAt int // how many events wait before they are folded
 
 	saved state // as committed
 	state state // as it will be
@@ -104,14 +105,15 @@ type writer struct {
 	users, items, kinds *names
 }
 
-func newWriter(c *conn, t *tail) *writer {
+func newWriter(c *conn, t *tail, foldAt int) *writer {
 	return &writer{
-		conn:  c,
-		tail:  t,
-		ids:   map[string]int64{},
-		users: newNames("users"),
-		items: newNames("items"),
-		kinds: newNames("kinds"),
+		conn:   c,
+		tail:   t,
+		foldAt: foldAt,
+		ids:    map[string]int64{},
+		users:  newNames("users"),
+		items:  newNames("items"),
+		kinds:  newNames("kinds"),
 	}
 }
 
