@@ -34,3 +34,12 @@ func (x *Interactions) History(u int) History {
 	}
 	return h
 }
+
+// ItemUsers returns how many users met each item.
+func (x *Interactions) ItemUsers() []int32 {
+	counts := make([]int32, x.Items.Len())
+	for _, i := range x.ByUser.Cols {
+		counts[i]++
+	}
+	return counts
+}

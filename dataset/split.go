@@ -1,0 +1,182 @@
+package dataset
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"kindred"
+	"kindred/linalg"
+)
+
+// Case is one user to judge a model on.
+type Case struct {
+	User    int32   // in the training data's Users; -1: a stranger to it
+	History History // what the model may know
+	// Relevant are the items the user went on to, ascending, distinct, none
+	// of them in the history.
+	Relevant []int32
+	Gains    []float32 // what each relevant item is worth; nil: not known
+	Hidden   int       // items the user went on to that training never saw
+}
+
+// Holdout is data split at a moment: what was before, to learn from, and what
+// came after, to judge by.
+type Holdout struct {
+	Train *Interactions // events before Cut
+	Cases []Case        // users known at Cut, by index
+	Cold  []Case        // users first seen from Cut on: User is -1 and History empty
+	Cut   time.Time
+	// ColdUsers and ColdItems count those seen from Cut on that Train does not
+	// know; whatever of them cannot be judged is counted here, not lost.
+	ColdUsers, ColdItems int
+}
+
+// Split cuts at the moment from which on the given share of the events lies
+// (ties at that moment all go to the later side).
+func (b *Builder) Split(share float64) (*Holdout, error) {
+	if !(share > 0 && share < 1) {
+		return nil, kindred.Errorf(kindred.Invalid, "the hold-out's share is %g (use more than 0 and less than 1, as 0.1)", share)
+	}
+	var times []int64
+	for _, chunk := range b.chunks {
+		for i := range chunk {
+			times = append(times, chunk[i].time)
+		}
+	}
+	if len(times) < 2 {
+		return nil, kindred.Errorf(kindred.Conflict, "there are %d events to split (at least 2 are needed)", len(times))
+	}
+	slices.Sort(times)
+	at := min(len(times)-1, int(math.Ceil(float64(len(times))*(1-share))))
+	cut := times[at]
+	if cut == times[0] { // so many at the first moment: the cut comes after it
+		later, _ := slices.BinarySearch(times, cut+1)
+		if later == len(times) {
+			return nil, kindred.Errorf(kindred.Conflict, "all events have the same time, so none is later (give events their own times)")
+		}
+		cut = times[later]
+	}
+	return b.SplitAt(time.UnixMilli(cut).UTC())
+}
+
+// SplitAt is Split at an explicit moment. Train is aged relative to it and
+// holds no event from it or later. What a user returned to is not relevant:
+// only items new to the user are.
+func (b *Builder) SplitAt(cut time.Time) (*Holdout, error) {
+	if err := b.settings.Validate(); err != nil {
+		return nil, err
+	}
+	s, moment := b.sorted(), cut.UnixMilli()
+	var before, after []record
+	for _, r := range s.records {
+		if r.time < moment {
+			before = append(before, r)
+		} else {
+			after = append(after, r)
+		}
+	}
+	// The automatic rating threshold must not know the future either.
+	past := *b
+	past.highest = highestRating(before)
+	h := &Holdout{Cut: cut, Train: past.interactions(s, past.pairs(before, cut))}
+	h.addCases(s, past.pairs(after, cut))
+	return h, nil
+}
+
+func highestRating(records []record) float32 {
+	var highest float32
+	for _, r := range records {
+		if r.effect == rates {
+			highest = max(highest, r.amount)
+		}
+	}
+	return highest
+}
+
+// addCases turns the pairs after the cut, grouped by user, into cases.
+func (h *Holdout) addCases(s sortedRecords, pairs []pair) {
+	coldItems := map[int32]bool{}
+	for lo := 0; lo < len(pairs); {
+		hi := lo + 1
+		for hi < len(pairs) && pairs[hi].user == pairs[lo].user {
+			hi++
+		}
+		c := Case{User: -1}
+		if u, known := h.Train.Users.Index(s.users[pairs[lo].user]); known {
+			c.User, c.History = u, h.Train.History(int(u))
+		} else {
+			h.ColdUsers++
+		}
+		for _, p := range pairs[lo:hi] {
+			i, known := h.Train.Items.Index(s.items[p.item])
+			switch {
+			case !known:
+				c.Hidden++
+				coldItems[p.item] = true
+			case !slices.Contains(c.History.Items, i):
+				c.Relevant = append(c.Relevant, i)
+			}
+		}
+		switch {
+		case len(c.Relevant) == 0:
+		case c.User < 0:
+			h.Cold = append(h.Cold, c)
+		default:
+			h.Cases = append(h.Cases, c)
+		}
+		lo = hi
+	}
+	h.ColdItems = len(coldItems)
+}
+
+// LeaveLastOut takes each user's last item for the test and the last but one
+// for validation; the history of a test case includes the latter. Users of
+// fewer than three items stay in training whole. Dictionaries stay as they
+// are. Note that training then knows other users' future; Builder.Split does
+// not have that fault.
+func LeaveLastOut(x *Interactions) (train *Interactions, validation, test []Case) {
+	m := &linalg.CSR{Starts: make([]int, 1, x.ByUser.Rows()+1), Width: x.ByUser.Width}
+	train = &Interactions{Users: x.Users, Items: x.Items, ByUser: m}
+	for u := range x.ByUser.Rows() {
+		h := x.History(u)
+		n := len(h.Items)
+		if n >= 3 {
+			validation = append(validation, Case{User: int32(u), History: h.first(n - 2), Relevant: h.Items[n-2 : n-1]})
+			test = append(test, Case{User: int32(u), History: h.first(n - 1), Relevant: h.Items[n-1:]})
+			h = h.first(n - 2)
+		}
+		m.Cols = append(m.Cols, h.Items...)
+		m.Vals = append(m.Vals, h.Weights...)
+		if x.Times != nil {
+			train.Times = append(train.Times, h.Times...)
+		}
+		m.Starts = append(m.Starts, len(m.Cols))
+	}
+	return train, validation, test
+}
+
+// first returns a view of the n oldest entries.
+func (h History) first(n int) History {
+	f := History{Items: h.Items[:n:n], Weights: h.Weights[:n:n]}
+	if h.Times != nil {
+		f.Times = h.Times[:n:n]
+	}
+	return f
+}
+
+// Sample returns n of the cases, chosen evenly by the seed, in their order; all
+// of them if there are no more.
+func Sample(cases []Case, n int, seed uint64) []Case {
+	if n >= len(cases) {
+		return cases
+	}
+	chosen := rand.New(rand.NewPCG(seed, 0)).Perm(len(cases))[:max(0, n)]
+	slices.Sort(chosen)
+	sampled := make([]Case, len(chosen))
+	for i, at := range chosen {
+		sampled[i] = cases[at]
+	}
+	return sampled
+}
