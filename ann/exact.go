@@ -8,23 +8,24 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
-	"slices"
 	"sync"
 
 	"kindred/linalg"
 )
 
-// Exact scans all items. Beyond a few thousand items, where memory sets the
-// pace, it first scans a copy in bytes and then scores the best of it exactly
-// in float32, so scores are always exact and, of the true best k, at least
+// Exact scans all items. Of vectors that outgrow the cache, where memory sets
+// the pace, it first scans a copy in four bits and then scores the best of it
+// exactly in float32, so scores are always exact and, of the true best k, at least
 // .999 are found (measured in the tests for even and for steeply falling
 // variances). Below, it scans the vectors themselves.
 //
 // The copy: items minus their mean (which adds the same to every score), under
 // a random rotation with a fixed seed, so that no dimension dominates a row's
-// range, each row in steps of its own 1/127th of its largest component.
+// range, each row in steps of its own 1/7th of its largest component. What is
+// lost is about a tenth of the spread of scores, which a few times k candidates
+// make up for, while a scan moves an eighth of the memory.
 //
-// Memory: items×(dim+4) bytes beside the vectors, and 4 bytes for each item and
+// Memory: items×(dim/2+4) bytes beside the vectors, and 4 bytes for each item and
 // concurrent search. All methods may be called from many goroutines at once.
 type Exact struct {
 	vectors []float32 // items×dim, the caller's
@@ -34,9 +35,10 @@ type Exact struct {
 	pool    sync.Pool
 }
 
-// coarse is the copy in bytes.
+// coarse is the copy in four bits.
 type coarse struct {
-	codes    []int8    // items×dim
+	width    int       // dim, rounded up to an even number
+	codes    []byte    // items×width/2, from linalg.PackInt4
 	steps    []float32 // items: what one unit of a row's codes is worth
 	rotation []float32 // dim×dim, orthonormal rows
 }
@@ -46,15 +48,15 @@ type scratch struct {
 	scores  []float32 // items
 	sums    []int32   // scanBlock
 	rotated []float32 // dim
-	query   []int8    // dim
+	query   []int8    // width
 	found   []linalg.Scored
 }
 
-// Where the copy begins to pay: measured, a scan of 2,000×64 floats stays in
-// the second-level cache, and takes less than 10 µs.
+// Where the copy begins to pay, as measured: vectors of coarseFloats still fit
+// the second-level cache; rows shorter than coarseDim cost as much in bits.
 const (
-	coarseItems = 2048
-	coarseDim   = 16
+	coarseFloats = 1 << 19
+	coarseDim    = 32
 )
 
 // scanBlock is how many items are scanned at a time, so that their sums are
@@ -69,7 +71,7 @@ func NewExact(vectors []float32, dim int) *Exact {
 		panic(fmt.Sprintf("ann: %d numbers do not make rows of %d", len(vectors), dim))
 	}
 	x := &Exact{vectors: vectors, dim: dim, items: len(vectors) / dim}
-	if x.items >= coarseItems && dim >= coarseDim {
+	if len(vectors) >= coarseFloats && dim >= coarseDim {
 		x.coarse = newCoarse(vectors, dim)
 	}
 	x.pool.New = func() any { return x.newScratch() }
@@ -81,7 +83,7 @@ func (x *Exact) newScratch() *scratch {
 	if x.coarse != nil {
 		s.sums = make([]int32, scanBlock)
 		s.rotated = make([]float32, x.dim)
-		s.query = make([]int8, x.dim)
+		s.query = make([]int8, x.coarse.width)
 	}
 	return s
 }
@@ -95,7 +97,8 @@ func (x *Exact) Len() int { return x.items }
 // scores are NaN or -Inf. A dst of capacity 2k is never reallocated. It
 // panics when query is not dim long.
 //
-// Cost: items×dim byte products, then dim flops for each of about 2k items.
+// Cost: items×dim products of small integers, then 2·dim flops for each of a
+// few times k items.
 func (x *Exact) Search(dst []linalg.Scored, query []float32, k int, skip linalg.Bits) []linalg.Scored {
 	if len(query) != x.dim {
 		panic(fmt.Sprintf("ann: query of %d dimensions in an index of %d", len(query), x.dim))
@@ -111,24 +114,17 @@ func (x *Exact) Search(dst []linalg.Scored, query []float32, k int, skip linalg.
 		return linalg.TopK(dst, s.scores, k)
 	}
 	hide(s.scores, skip)
-	s.found = linalg.TopK(s.found, s.scores, candidates(k))
-	return x.rescore(dst, query, s.found, k)
+	s.found = linalg.Select(s.found, s.scores, candidates(k))
+	for i, f := range s.found {
+		row := x.vectors[int(f.Index)*x.dim : (int(f.Index)+1)*x.dim]
+		s.found[i].Score = linalg.Dot(query, row)
+	}
+	return append(dst[:0], linalg.Best(s.found, k)...)
 }
 
 // candidates is how many items of the coarse scan are scored exactly.
 func candidates(k int) int {
-	const least = 32 // errors of the coarse scan weigh more in short lists
-	return k + max(k/2, least)
-}
-
-// rescore overwrites dst with the k best of found by their exact scores.
-func (x *Exact) rescore(dst []linalg.Scored, query []float32, found []linalg.Scored, k int) []linalg.Scored {
-	for i := range found {
-		row := int(found[i].Index) * x.dim
-		found[i].Score = linalg.Dot(query, x.vectors[row:row+x.dim])
-	}
-	slices.SortFunc(found, linalg.Scored.Compare)
-	return append(dst[:0], found[:max(0, min(k, len(found)))]...)
+	return 3*k + 64 // errors of the coarse scan weigh more in short lists
 }
 
 // hide takes the items in skip out of the running.
@@ -144,18 +140,21 @@ func hide(scores []float32, skip linalg.Bits) {
 	}
 }
 
-// newCoarse returns the copy in bytes, or nil when vectors hold NaN or
+// newCoarse returns the copy in four bits, or nil when vectors hold NaN or
 // infinities.
 func newCoarse(vectors []float32, dim int) *coarse {
 	items := len(vectors) / dim
+	width := (dim + 1) &^ 1
 	mean := meanOf(vectors, dim)
 	c := &coarse{
-		codes:    make([]int8, len(vectors)),
+		width:    width,
+		codes:    make([]byte, items*width/2),
 		steps:    make([]float32, items),
 		rotation: rotation(dim),
 	}
 	const batch = 256
 	centred, rotated := make([]float32, batch*dim), make([]float32, batch*dim)
+	codes := make([]int8, width)
 	for lo := 0; lo < items; lo += batch {
 		n := min(batch, items-lo)
 		copy(centred, vectors[lo*dim:(lo+n)*dim])
@@ -166,11 +165,12 @@ func newCoarse(vectors []float32, dim int) *coarse {
 		linalg.GemmT(rotated[:n*dim], centred[:n*dim], c.rotation, n, dim, dim)
 		for r := range n {
 			i := lo + r
-			step, ok := quantise(c.codes[i*dim:(i+1)*dim], rotated[r*dim:(r+1)*dim])
+			step, ok := quantise(codes, rotated[r*dim:(r+1)*dim], itemLevels)
 			if !ok {
 				return nil
 			}
 			c.steps[i] = step
+			linalg.PackInt4(c.codes[i*width/2:(i+1)*width/2], codes)
 		}
 	}
 	return c
@@ -191,26 +191,31 @@ func meanOf(vectors []float32, dim int) []float32 {
 }
 
 // scan writes every item's score, up to a common factor and summand, into
-// s.scores. It reports false when the query does not fit into bytes: when it
-// is zero or not finite.
+// s.scores. It reports false when the query has no direction: when it is
+// zero or not finite.
 func (c *coarse) scan(s *scratch, query []float32) bool {
 	linalg.DotRows(s.rotated, query, c.rotation)
-	if step, ok := quantise(s.query, s.rotated); !ok || step == 0 {
+	if step, ok := quantise(s.query, s.rotated, queryLevels); !ok || step == 0 {
 		return false
 	}
-	dim := len(query)
+	bytes := c.width / 2
 	for lo := 0; lo < len(s.scores); lo += scanBlock {
 		hi := min(lo+scanBlock, len(s.scores))
-		linalg.DotInt8Rows(s.sums[:hi-lo], s.query, c.codes[lo*dim:hi*dim])
+		linalg.DotInt4Rows(s.sums[:hi-lo], s.query, c.codes[lo*bytes:hi*bytes])
 		linalg.ScaleInt32(s.scores[lo:hi], s.sums[:hi-lo], c.steps[lo:hi])
 	}
 	return true
 }
 
-// quantise writes v to codes in whole steps and returns the step, and whether
-// v is finite.
-func quantise(codes []int8, v []float32) (step float32, ok bool) {
-	const most = 127
+// The largest codes of an item, in four bits, and of a query, in eight.
+const (
+	itemLevels  = 7
+	queryLevels = 127
+)
+
+// quantise writes v to codes in whole steps, at most the given number of them
+// either way, and returns the step, and whether v is finite.
+func quantise(codes []int8, v []float32, levels float32) (step float32, ok bool) {
 	largest := float32(0)
 	for _, x := range v {
 		largest = max(largest, x, -x) // NaN, once met, stays
@@ -218,13 +223,13 @@ func quantise(codes []int8, v []float32) (step float32, ok bool) {
 	if !(largest <= math.MaxFloat32) { // NaN must not pass
 		return 0, false
 	}
-	step = largest / most
+	step = largest / levels
 	if step == 0 {
 		clear(codes)
 		return 0, true
 	}
 	for i, x := range v {
-		codes[i] = int8(max(-most, min(most, math.RoundToEven(float64(x/step)))))
+		codes[i] = int8(math.RoundToEven(float64(max(-levels, min(levels, x/step)))))
 	}
 	return step, true
 }

@@ -64,7 +64,7 @@ func plain(vectors []float32, dim int, query []float32, k int, skip linalg.Bits)
 func TestSearchFindsTheBest(t *testing.T) {
 	for _, s := range shapes() {
 		for _, c := range []struct{ n, dim, k int }{
-			{1, 4, 3}, {100, 64, 10}, {2047, 64, 20}, {5000, 15, 20}, {5000, 16, 20}, {5001, 64, 10}, {20000, 100, 50}, {20000, 128, 20}, {6000, 128, 500},
+			{1, 4, 3}, {100, 64, 10}, {2047, 64, 20}, {5000, 15, 20}, {17000, 31, 20}, {17000, 32, 20}, {17000, 33, 10}, {9001, 64, 10}, {20000, 100, 50}, {20000, 128, 20}, {6000, 128, 500},
 		} {
 			t.Run(fmt.Sprint(s.name, c), func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(1, 2))
@@ -121,7 +121,7 @@ func overlap(t *testing.T, got, want []linalg.Scored) int {
 
 func TestSearchOfOddQueries(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	const n, dim = 3000, 32
+	const n, dim = 17000, 32
 	index := NewExact(vectors(rng, n, dim, shapes()[0].draw), dim)
 	zero := make([]float32, dim)
 	got := index.Search(nil, zero, 3, nil)
@@ -151,7 +151,7 @@ func TestSearchOfOddQueries(t *testing.T) {
 
 func TestSearchOfOddVectors(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	const n, dim = 3000, 32
+	const n, dim = 17000, 32
 	v := vectors(rng, n, dim, shapes()[0].draw)
 	v[5*dim] = float32(math.NaN())
 	query := shapes()[0].draw(rng, dim)
@@ -170,7 +170,7 @@ func TestSearchOfOddVectors(t *testing.T) {
 
 func TestSearchAllocatesNothing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, n := range []int{100, 5000} {
+	for _, n := range []int{100, 17000} {
 		index := NewExact(vectors(rng, n, 32, shapes()[0].draw), 32)
 		query := shapes()[0].draw(rng, 32)
 		dst := make([]linalg.Scored, 0, 40)

@@ -63,15 +63,15 @@ func BenchmarkDotRows(b *testing.B) {
 	}
 }
 
-func BenchmarkDotInt8Rows(b *testing.B) {
+func BenchmarkDotInt4Rows(b *testing.B) {
 	for _, n := range []int{1000, 10000, 41000} {
-		rows, query, dst := make([]int8, n*128), make([]int8, 128), make([]int32, n)
+		rows, query, dst := make([]byte, n*64), make([]int8, 128), make([]int32, n)
 		for i := range rows {
-			rows[i] = int8(i) // untouched memory would be one page of zeros, read from the cache
+			rows[i] = byte(i) // untouched memory would be one page of zeros, read from the cache
 		}
 		b.Run(fmt.Sprintf("%dx128", n), func(b *testing.B) {
 			for b.Loop() {
-				DotInt8Rows(dst, query, rows)
+				DotInt4Rows(dst, query, rows)
 			}
 			b.ReportMetric(float64(len(rows))*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
 		})

@@ -68,18 +68,23 @@ func dotRows(dst, query, rows []float32) {
 	}
 }
 
-func dotInt8Rows(dst []int32, query, rows []int8) {
-	d, n := len(query), len(dst)
-	switch {
-	case d == 0 || n == 0 || !hasAVX2():
-		dotInt8RowsPlain(dst, query, rows)
-	case n < 8 || !hasAVX512() || !cpu.X86.HasAVX512VNNI:
-		dotInt8RowsAVX2(&dst[0], &query[0], &rows[0], d, n)
-	default:
-		dotInt8RowsVNNI(&dst[0], &query[0], &rows[0], d, n/8)
-		if n%8 != 0 {
-			dotInt8RowsVNNI(&dst[n-8], &query[0], &rows[(n-8)*d], d, 1)
-		}
+func dotInt4Rows(dst []int32, query []int8, rows []byte) {
+	half, n := len(query)/2, len(dst)
+	if half == 0 || n == 0 || !hasAVX2() {
+		dotInt4RowsPlain(dst, query, rows)
+		return
+	}
+	bias := int32(0)
+	for _, q := range query {
+		bias -= nibbleZero * int32(q)
+	}
+	if n < 8 || !hasAVX512() || !cpu.X86.HasAVX512VNNI {
+		dotInt4RowsAVX2(&dst[0], &query[0], &rows[0], half, n, bias)
+		return
+	}
+	dotInt4RowsVNNI(&dst[0], &query[0], &rows[0], half, n/8, bias)
+	if n%8 != 0 {
+		dotInt4RowsVNNI(&dst[n-8], &query[0], &rows[(n-8)*half], half, 1, bias)
 	}
 }
 
@@ -199,18 +204,17 @@ func scaleToAVX2(dst, x *float32, n int, alpha float32)
 //go:noescape
 func dotRowsAVX512(dst, query, rows *float32, d, stride, eights int)
 
-// dotInt8RowsVNNI takes eight rows at a time with VPDPBUSD, which multiplies
-// unsigned by signed bytes: rows get their sign bit flipped, that is 128 added,
-// and the sums start at -128·Σquery. Nothing saturates.
+// dotInt4RowsVNNI takes eight rows at a time with VPDPBUSD, which multiplies
+// unsigned by signed bytes and sums fours of them into 32 bits.
 //
 //go:noescape
-func dotInt8RowsVNNI(dst *int32, query, rows *int8, d, eights int)
+func dotInt4RowsVNNI(dst *int32, query *int8, rows *byte, half, eights int, bias int32)
 
-// dotInt8RowsAVX2 widens to 16 bits and uses VPMADDWD, which is exact, where
-// VPMADDUBSW would saturate.
+// dotInt4RowsAVX2 uses VPMADDUBSW, which cannot saturate here: two products of
+// at most 15·128.
 //
 //go:noescape
-func dotInt8RowsAVX2(dst *int32, query, rows *int8, d, n int)
+func dotInt4RowsAVX2(dst *int32, query *int8, rows *byte, half, n int, bias int32)
 
 //go:noescape
 func scaleInt32AVX2(dst *float32, src *int32, scales *float32, eights int)

@@ -83,26 +83,35 @@ func TestDotRowsEqualsItsTwin(t *testing.T) {
 	}
 }
 
-func TestDotInt8RowsIsExact(t *testing.T) {
+func TestDotInt4RowsIsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for d := range 300 {
-		for _, n := range []int{0, 1, 2, 3, 4, 5, 9} {
-			query, rows := make([]int8, d), make([]int8, n*d)
-			extreme := d%3 == 0
-			for _, s := range [][]int8{query, rows} {
-				for i := range s {
-					s[i] = int8(rng.IntN(256) - 128)
-					if extreme {
-						s[i] = -128
-					}
-				}
-			}
+	for half := range 150 {
+		for _, n := range []int{0, 1, 2, 7, 8, 9, 17} {
+			query, codes, rows := make([]int8, 2*half), make([]int8, 2*half), make([]byte, n*half)
 			got, want := make([]int32, n+2), make([]int32, n+2)
 			got[n], want[n] = 77, 77
-			dotInt8RowsPlain(want[:n], query, rows)
-			DotInt8Rows(got[:n], query, rows)
+			extreme := half%3 == 0
+			for i := range query {
+				if query[i] = int8(rng.IntN(256) - 128); extreme {
+					query[i] = -128
+				}
+			}
+			for r := range n {
+				for i := range codes {
+					if codes[i] = int8(rng.IntN(16) - 8); extreme {
+						codes[i] = 7
+					}
+					want[r] += int32(codes[i]) * int32(query[i])
+				}
+				PackInt4(rows[r*half:(r+1)*half], codes)
+			}
+			DotInt4Rows(got[:n], query, rows)
 			if !slices.Equal(got, want) {
-				t.Fatalf("d=%d n=%d: %v, want %v", d, n, got, want)
+				t.Fatalf("half=%d n=%d: %v, want %v", half, n, got, want)
+			}
+			dotInt4RowsPlain(got[:n], query, rows)
+			if !slices.Equal(got, want) {
+				t.Fatalf("plain, half=%d n=%d: %v, want %v", half, n, got, want)
 			}
 		}
 	}

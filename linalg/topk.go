@@ -29,20 +29,81 @@ func (s Scored) Compare(other Scored) int {
 
 // TopK overwrites dst with the k best scores and their indices, best first,
 // ties by lower index, and returns it, grown if need be. NaN and -Inf are
-// never returned, so the result may be shorter than k.
-//
-// Method: scores that beat the k-th best so far gather in a buffer of 2k; when
-// it is full, quickselect keeps the better half and raises the bar. Cost:
-// O(n + k log k) plus O(k log(n/k)) that pass the bar, for scores in random
-// order. A dst of capacity 2k is never reallocated.
+// never returned, so the result may be shorter than k. A dst of capacity 2k is
+// never reallocated. Cost: that of Select, and sorting k.
 func TopK(dst []Scored, scores []float32, k int) []Scored {
+	return Best(Select(dst, scores, k), k)
+}
+
+// Best cuts s, which it reorders, to its k best, best first, ties by lower
+// index; scores must not be NaN.
+func Best(s []Scored, k int) []Scored {
+	k = max(k, 0)
+	if len(s) > k {
+		selectBest(s, k)
+		s = s[:k]
+	}
+	slices.SortFunc(s, Scored.Compare)
+	return s
+}
+
+// Select is TopK without its order.
+//
+// Method: scores that beat a bar gather in a buffer of 2k; when it is full,
+// quickselect keeps the better half, whose worst is the new bar. Long inputs
+// start from a bar guessed from a sixteenth of them; when fewer than k beat
+// it, all is done again without. Cost: O(n + k) comparisons as a rule, eight at
+// a time.
+func Select(dst []Scored, scores []float32, k int) []Scored {
+	const long = 2048
 	dst = dst[:0]
 	k = min(k, len(scores))
 	if k <= 0 {
 		return dst
 	}
 	dst = slices.Grow(dst, min(2*k, len(scores)))
+	lowest := float32(math.Inf(-1))
+	if len(scores) >= long && k <= len(scores)/8 {
+		dst, _ = gather(dst, scores, 0, k, guessBar(dst, scores, k))
+		if len(dst) < k {
+			dst, _ = gather(dst[:0], scores, 0, k, lowest)
+		}
+	} else {
+		dst, _ = gather(dst, scores, 0, k, lowest)
+	}
+	if len(dst) > k {
+		selectBest(dst, k)
+		dst = dst[:k]
+	}
+	return dst
+}
+
+// guessBar returns a score that the k best probably beat: in a sample, it
+// stands two standard deviations below the place where the k-th best is
+// expected. It uses dst's memory.
+func guessBar(dst []Scored, scores []float32, k int) float32 {
+	const share, chunks = 16, 16
+	expected := float64(k) / share
+	place := int(expected+2*math.Sqrt(expected)) + 2
+	if 2*place > cap(dst) {
+		return float32(math.Inf(-1)) // k below ten: the bar rises soon enough
+	}
 	bar := float32(math.Inf(-1))
+	size, step := len(scores)/(share*chunks), len(scores)/chunks
+	for c := range chunks {
+		dst, bar = gather(dst, scores[c*step:c*step+size], c*step, place, bar)
+	}
+	if len(dst) < place {
+		return float32(math.Inf(-1))
+	}
+	selectBest(dst, place)
+	return dst[place-1].Score
+}
+
+// gather appends the scores that beat bar, their indices counted from base,
+// keeping at least the k best of dst, whose length stays within 2k, and
+// returns dst and the bar, which rises as better scores are found.
+func gather(dst []Scored, scores []float32, base, k int, bar float32) ([]Scored, float32) {
 	for i := 0; i < len(scores); i++ {
 		if !(scores[i] > bar) { // NaN is not above either
 			i += 1 + firstAbove(scores[i+1:], bar)
@@ -58,14 +119,9 @@ func TopK(dst []Scored, scores []float32, k int) []Scored {
 				continue
 			}
 		}
-		dst = append(dst, Scored{int32(i), scores[i]})
+		dst = append(dst, Scored{int32(base + i), scores[i]})
 	}
-	if len(dst) > k {
-		selectBest(dst, k)
-		dst = dst[:k]
-	}
-	slices.SortFunc(dst, Scored.Compare)
-	return dst
+	return dst, bar
 }
 
 // selectBest reorders s so that its k best stand first, the k-th best of all

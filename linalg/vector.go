@@ -24,15 +24,29 @@ func DotRows(dst, query, rows []float32) {
 	dotRows(dst, query, rows)
 }
 
-// DotInt8Rows writes the exact inner products of query with every row of rows
-// (len(dst)×len(query)) into dst. It panics for a query longer than 65,536,
-// beyond which a sum could leave int32.
-func DotInt8Rows(dst []int32, query, rows []int8) {
-	sameLen("DotInt8Rows", len(rows), len(dst)*len(query))
-	if len(query) > 1<<16 {
-		panic(fmt.Sprintf("linalg: DotInt8Rows of %d dimensions overflows (at most 65536)", len(query)))
+// nibbleZero is what stands for zero in half a byte.
+const nibbleZero = 8
+
+// PackInt4 writes codes, an even number of values from -8 to 7, to dst, two in
+// a byte: byte j holds codes[j] in its low and codes[len(codes)/2+j] in its
+// high half, each with 8 added.
+func PackInt4(dst []byte, codes []int8) {
+	sameLen("PackInt4", 2*len(dst), len(codes))
+	half := len(dst)
+	for j := range dst {
+		dst[j] = byte(codes[j]+nibbleZero)&15 | byte(codes[half+j]+nibbleZero)<<4
 	}
-	dotInt8Rows(dst, query, rows)
+}
+
+// DotInt4Rows writes the exact inner products of query, of even length, with
+// every row of rows (len(dst) rows from PackInt4) into dst. It panics for a
+// query longer than 65,536.
+func DotInt4Rows(dst []int32, query []int8, rows []byte) {
+	sameLen("DotInt4Rows (rows)", 2*len(rows), len(dst)*len(query))
+	if len(query) > 1<<16 || len(query)%2 != 0 {
+		panic(fmt.Sprintf("linalg: DotInt4Rows of %d dimensions (an even number up to 65536)", len(query)))
+	}
+	dotInt4Rows(dst, query, rows)
 }
 
 // ScaleInt32 writes src[i]·scales[i] into dst: sums of bytes back to numbers.

@@ -39,13 +39,13 @@ func dotRowsPlain(dst, query, rows []float32) {
 	}
 }
 
-func dotInt8RowsPlain(dst []int32, query, rows []int8) {
-	d := len(query)
+func dotInt4RowsPlain(dst []int32, query []int8, rows []byte) {
+	half := len(query) / 2
+	low, high := query[:half], query[half:]
 	for r := range dst {
 		var s int32
-		row := rows[r*d : (r+1)*d]
-		for i, q := range query {
-			s += int32(q) * int32(row[i])
+		for j, packed := range rows[r*half : (r+1)*half] {
+			s += (int32(packed&15)-nibbleZero)*int32(low[j]) + (int32(packed>>4)-nibbleZero)*int32(high[j])
 		}
 		dst[r] = s
 	}
