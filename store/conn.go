@@ -17,6 +17,7 @@ import (
 // and conversions to every row, about as much as SQLite itself costs here.
 type conn struct {
 	raw   driver.Conn
+	base  context.Context //nolint:containedctx // never ends: for what is not to be interrupted
 	stmts map[string]stmt // by SQL; the texts are constants, so few
 }
 
@@ -29,12 +30,12 @@ type stmt interface {
 
 // openConn opens a connection that waits for a lock as long as busy, with a
 // page cache of so many KiB.
-func openConn(path string, busy time.Duration, cacheKiB int) (*conn, error) {
+func openConn(ctx context.Context, path string, busy time.Duration, cacheKiB int) (*conn, error) {
 	raw, err := (&sqlite.Driver{}).Open("file:" + (&url.URL{Path: path}).EscapedPath())
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{raw: raw, stmts: map[string]stmt{}}
+	c := &conn{raw: raw, base: context.WithoutCancel(ctx), stmts: map[string]stmt{}}
 	for _, pragma := range []string{
 		fmt.Sprintf("busy_timeout = %d", busy.Milliseconds()),
 		"journal_mode = WAL",
@@ -88,7 +89,7 @@ func (c *conn) script(text string) error {
 	if !ok {
 		return errors.Join(errors.New("the driver's statements take no context"), raw.Close())
 	}
-	_, err = s.ExecContext(context.Background(), nil)
+	_, err = s.ExecContext(c.base, nil)
 	return errors.Join(err, raw.Close())
 }
 
@@ -103,7 +104,7 @@ func (c *conn) execNamed(text string, args []driver.NamedValue) (driver.Result, 
 	if err != nil {
 		return nil, err
 	}
-	return s.ExecContext(context.Background(), args)
+	return s.ExecContext(c.base, args)
 }
 
 // rollback ends a transaction, if SQLite has not ended it already as it does
@@ -142,10 +143,15 @@ func (c *conn) query(ctx context.Context, each func(row []driver.Value) error, t
 	}
 }
 
+// rows is a query that is not interrupted.
+func (c *conn) rows(each func(row []driver.Value) error, text string, args ...driver.Value) error {
+	return c.query(c.base, each, text, args...)
+}
+
 // queryInt returns the first value of the first row as an integer, and
 // whether there was a row.
 func (c *conn) queryInt(text string, args ...driver.Value) (n int64, found bool, err error) {
-	err = c.query(context.Background(), func(row []driver.Value) error {
+	err = c.rows(func(row []driver.Value) error {
 		n, found = intOf(row[0]), true
 		return nil
 	}, text, args...)

@@ -138,9 +138,11 @@ func (w *writer) number(r *record) (user int64, item driver.Value, kind int64, e
 // probeRows is how many hashes one query looks up.
 const probeRows = 64
 
-// probe finds the IDs of stored events by hash.
-var probe = "WITH wanted (hash) AS (VALUES " + strings.TrimSuffix(strings.Repeat("(?), ", probeRows), ", ") + `)
-	SELECT events.id FROM wanted CROSS JOIN seen USING (hash) CROSS JOIN events USING (seq)`
+// newProbe is the query that finds the IDs of stored events by hash.
+func newProbe() string {
+	return "WITH wanted (hash) AS (VALUES " + strings.TrimSuffix(strings.Repeat("(?), ", probeRows), ", ") + `)
+		SELECT events.id FROM wanted CROSS JOIN seen USING (hash) CROSS JOIN events USING (seq)`
+}
 
 // folded returns which of the rows' IDs are among the folded events. Asking
 // in the order of the index reads neighbours together.
@@ -159,10 +161,10 @@ func (w *writer) folded(rows []record) (map[string]bool, error) {
 		for i := range args {
 			args[i] = chunk[min(i, len(chunk)-1)]
 		}
-		err := w.conn.query(context.Background(), func(row []driver.Value) error {
+		err := w.conn.rows(func(row []driver.Value) error {
 			stored[textOf(row[0])] = true
 			return nil
-		}, probe, args...)
+		}, w.probe, args...)
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql/driver"
 	"fmt"
 )
@@ -85,7 +84,7 @@ func (n *numbers) name(id int64) (string, error) {
 	if missing := first + numbersPage - int64(len(n.names)); missing > 0 {
 		n.names = append(n.names, make([]string, missing)...)
 	}
-	err := n.conn.query(context.Background(), func(row []driver.Value) error {
+	err := n.conn.rows(func(row []driver.Value) error {
 		n.names[intOf(row[0])] = textOf(row[1])
 		return nil
 	}, n.selectPage, first, first+numbersPage)

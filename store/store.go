@@ -98,7 +98,7 @@ func (db *DB) openWriter(ctx context.Context) (*writer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c, err := openConn(db.cfg.Path, db.cfg.BusyTimeout, writerCacheKiB)
+	c, err := openConn(ctx, db.cfg.Path, db.cfg.BusyTimeout, writerCacheKiB)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (db *DB) read(ctx context.Context, doing string, fn func(*conn) error) erro
 	db.mu.RUnlock()
 	defer db.readers.Done()
 
-	c, err := db.reader()
+	c, err := db.reader(ctx)
 	if err != nil {
 		return explain(doing, err)
 	}
@@ -178,12 +178,12 @@ func (db *DB) read(ctx context.Context, doing string, fn func(*conn) error) erro
 
 // reader takes an idle connection or opens one more, so that a long scan
 // never makes another reader wait.
-func (db *DB) reader() (*conn, error) {
+func (db *DB) reader(ctx context.Context) (*conn, error) {
 	select {
 	case c := <-db.idle:
 		return c, nil
 	default:
-		return openConn(db.cfg.Path, db.cfg.BusyTimeout, readerCacheKiB)
+		return openConn(ctx, db.cfg.Path, db.cfg.BusyTimeout, readerCacheKiB)
 	}
 }
 

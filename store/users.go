@@ -97,9 +97,11 @@ func setUser(user *kindred.User, row []driver.Value) (err error) {
 	return nil
 }
 
-// EraseUser removes everything about a user in one transaction, overwriting
-// it in the file: the user, events, exposures and the identifier itself. It
-// returns how many events there were. The IDs of the events are free again.
+// EraseUser removes everything about a user in one transaction: the user,
+// events, exposures and the identifier itself. It returns how many events
+// there were; their IDs are free again. What is removed is overwritten in the
+// file. Only VACUUM also clears the copies that SQLite may have left in unused
+// parts of pages when it moved rows before.
 func (db *DB) EraseUser(ctx context.Context, id kindred.UserID) (events int64, err error) {
 	err = db.write(ctx, "erasing a user", maxGroupRows, func(w *writer) error {
 		events, err = w.erase(string(id))
@@ -148,6 +150,15 @@ func (w *writer) erase(user string) (events int64, err error) {
 	return events, err
 }
 
+// Events are blanked in place before they go: to delete one may move its
+// neighbours between pages, and where they were they stay readable.
+const (
+	blankEvents = `UPDATE events SET id = printf('%0*d', octet_length(id), 0),
+		extra = CASE WHEN extra IS NOT NULL THEN printf('%0*d', octet_length(extra), 0) END
+		WHERE seq IN (SELECT seq FROM by_user WHERE user = ?)`
+	deleteEvents = "DELETE FROM events WHERE seq IN (SELECT seq FROM by_user WHERE user = ?)"
+)
+
 // eraseEvents removes a user's events from the log and both indexes.
 func (w *writer) eraseEvents(user int64) (events int64, err error) {
 	type entry struct {
@@ -155,7 +166,7 @@ func (w *writer) eraseEvents(user int64) (events int64, err error) {
 		id        string
 	}
 	var entries []entry
-	err = w.conn.query(context.Background(), func(row []driver.Value) error {
+	err = w.conn.rows(func(row []driver.Value) error {
 		entries = append(entries, entry{intOf(row[0]), intOf(row[1]), textOf(row[2])})
 		return nil
 	}, "SELECT e.seq, e.time, e.id FROM by_user b CROSS JOIN events e ON e.seq = b.seq WHERE b.user = ?", user)
@@ -168,18 +179,17 @@ func (w *writer) eraseEvents(user int64) (events int64, err error) {
 		if _, err := w.conn.exec("DELETE FROM seen WHERE hash = ? AND seq = ?", hashOf(e.id), e.seq); err != nil {
 			return 0, err
 		}
-		if _, err := w.conn.exec("DELETE FROM events WHERE seq = ?", e.seq); err != nil {
-			return 0, err
-		}
 		delete(w.ids, e.id)
 		isEnd = isEnd || e.time == s.firstTime || e.time == s.lastTime
 	}
-	if _, err := w.conn.exec("DELETE FROM by_user WHERE user = ?", user); err != nil {
-		return 0, err
+	for _, text := range []string{blankEvents, deleteEvents, "DELETE FROM by_user WHERE user = ?"} {
+		if _, err := w.conn.exec(text, user); err != nil {
+			return 0, err
+		}
 	}
 	s.events -= int64(len(entries))
 	if isEnd {
-		err = w.conn.query(context.Background(), func(row []driver.Value) error {
+		err = w.conn.rows(func(row []driver.Value) error {
 			s.firstTime, s.lastTime = intOf(row[0]), intOf(row[1])
 			return nil
 		}, "SELECT min(time), max(time) FROM events")

@@ -76,7 +76,7 @@ type state struct {
 const selectState = "SELECT last_seq, folded, erased, events, users, items, first_time, last_time FROM state"
 
 func readState(c *conn) (s state, err error) {
-	err = c.query(context.Background(), func(row []driver.Value) error {
+	err = c.rows(func(row []driver.Value) error {
 		for i, field := range s.fields() {
 			*field = intOf(row[i])
 		}
@@ -94,6 +94,7 @@ func (s *state) fields() [8]*int64 {
 type writer struct {
 	conn   *conn
 	tail   *tail
+	probe  string
 	foldAt int // how many events wait before they are folded
 
 	saved state // as committed
@@ -109,6 +110,7 @@ func newWriter(c *conn, t *tail, foldAt int) *writer {
 	return &writer{
 		conn:   c,
 		tail:   t,
+		probe:  newProbe(),
 		foldAt: foldAt,
 		ids:    map[string]int64{},
 		users:  newNames("users"),
@@ -151,31 +153,27 @@ func (w *writer) commitGroup(group []*job) {
 	if len(group) == 0 {
 		return
 	}
-	var told []bool
+	told := make([]bool, len(group))
 	err := w.foldIfDue()
 	if err == nil {
-		err = w.transact(func() error {
-			told, err = w.doAll(group)
-			return err
-		})
+		err = w.transact(func() error { return w.doAll(group, told) })
 	}
 	for i, j := range group {
-		if told == nil || !told[i] {
+		if !told[i] {
 			j.done <- err
 		}
 	}
 }
 
-// doAll does the jobs; told are those that have their outcome, having done
-// nothing.
-func (w *writer) doAll(group []*job) (told []bool, err error) {
-	told = make([]bool, len(group))
+// doAll does the jobs, and marks those that have been told their outcome,
+// having done nothing.
+func (w *writer) doAll(group []*job, told []bool) error {
 	for i, j := range group {
 		err := j.ctx.Err()
 		if err == nil {
 			err = j.do(w)
 			if kind := kindred.KindOf(err); err != nil && (kind == kindred.Internal || kind == kindred.Unavailable) {
-				return told, err
+				return err
 			}
 		}
 		if err != nil {
@@ -183,7 +181,7 @@ func (w *writer) doAll(group []*job) (told []bool, err error) {
 			j.done <- err
 		}
 	}
-	return told, nil
+	return nil
 }
 
 // transact runs fn in a transaction that sees and keeps all that other
@@ -245,7 +243,7 @@ func (w *writer) catchUp() error {
 		w.tail.reset(s.folded)
 	}
 	var news []moment
-	err = w.conn.query(context.Background(), func(row []driver.Value) error {
+	err = w.conn.rows(func(row []driver.Value) error {
 		m := moment{seq: intOf(row[0]), user: intOf(row[1]), time: intOf(row[2])}
 		w.ids[textOf(row[3])] = m.seq
 		news = append(news, m)

@@ -1,0 +1,21 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// FoldAt returns the configuration with folds after so many events.
+func (c Config) FoldAt(n int) Config {
+	c.foldAt = n
+	return c
+}
+
+// LimitPages stands in for a full disk: the file may not grow beyond so many
+// pages, or beyond what it has if that is more.
+func (db *DB) LimitPages(ctx context.Context, pages int64) error {
+	return db.submit(ctx, &job{doing: "limiting pages", alone: true, do: func(w *writer) error {
+		_, _, err := w.conn.queryInt(fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		return err
+	}})
+}
