@@ -1,6 +1,7 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "mask_amd64.h"
 
 DATA one<>+0(SB)/4, $1.0
 GLOBL one<>(SB), RODATA|NOPTR, $4
@@ -297,10 +298,7 @@ axpy8Loop:
 axpy8Tail:
 	ADDQ $16, CX
 	JZ axpy8Done
-	MOVQ $1, AX
-	SHLQ CX, AX
-	DECQ AX
-	KMOVW AX, K1
+	TAILMASK
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (R8), K1, Z1
 	VFMADD231PS Z1, Z8, Z0
@@ -337,10 +335,7 @@ TEXT ·packRowsAVX512(SB), NOSPLIT, $0-56
 	LEAQ (R9*4), R13
 	MOVQ R9, CX
 	ANDQ $15, CX
-	MOVQ $1, AX
-	SHLQ CX, AX
-	DECQ AX
-	KMOVW AX, K1
+	TAILMASK
 	SHRQ $4, R9
 packRow:
 	MOVLQSX (R10), AX
