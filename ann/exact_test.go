@@ -90,7 +90,9 @@ func TestSearchFindsTheBest(t *testing.T) {
 					found += overlap(t, got, want)
 					total += len(want)
 				}
-				if recall := float64(found) / float64(total); recall < .999 {
+				recall := float64(found) / float64(total)
+				t.Logf("recall %.4f", recall)
+				if recall < .999 {
 					t.Errorf("recall %.4f", recall)
 				}
 			})
