@@ -92,8 +92,13 @@ func Judge(ctx context.Context, ranker Ranker, items int, cases []dataset.Case, 
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	j := &judgement{Options: o, items: items, ranker: ranker, report: Report{Users: len(cases)}}
-	for range o.Ks {
-		j.perK = append(j.perK, &tally{counts: make([]int, items)})
+	j.Ks = slices.Compact(slices.Sorted(slices.Values(o.Ks)))
+	for _, k := range j.Ks {
+		t := &tally{counts: make([]int, items)}
+		for m, name := range names() {
+			t.kept[m] = o.PerUser == at(name, k)
+		}
+		j.perK = append(j.perK, t)
 	}
 	workers := make([]worker, o.Workers)
 	lists := make([][]linalg.Scored, min(blockCases, len(cases)))
@@ -152,6 +157,7 @@ type judgement struct {
 // tally is what is summed at one cut-off.
 type tally struct {
 	metrics                      [8]running // in the order of names
+	kept                         [8]bool    // which one goes to the report for every user
 	popularity, novelty, revenue running
 	counts                       []int // recommendations by item
 }
@@ -209,7 +215,7 @@ func (j *judgement) count(c *dataset.Case, list []linalg.Scored) {
 		t := j.perK[n]
 		for m, x := range Measure(top, c.Relevant, k).list() {
 			t.metrics[m].add(x)
-			if j.PerUser != "" && j.PerUser == at(names()[m], k) {
+			if t.kept[m] {
 				j.report.PerUser = append(j.report.PerUser, x)
 			}
 		}
