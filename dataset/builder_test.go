@@ -13,7 +13,7 @@ import (
 	"kindred"
 )
 
-var start = time.Unix(1_700_000_000, 0) //nolint:gochecknoglobals // a constant, were times allowed to be
+var start = time.Unix(1_700_000_000, 0)
 
 func generated(n, users, items int, seed uint64) []kindred.Event {
 	r := rand.New(rand.NewPCG(seed, 0))
