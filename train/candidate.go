@@ -1,0 +1,116 @@
+package train
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"kindred"
+	"kindred/model"
+)
+
+// Candidate is an algorithm with settings that competes to go live.
+type Candidate struct{ model.Algorithm }
+
+// NewCandidate returns an algorithm of the given kind with its defaults
+// overlaid by settings (a JSON object, or nil) and by the seed, unless the
+// settings name one.
+func NewCandidate(kind string, settings json.RawMessage, seed uint64) (Candidate, error) {
+	algorithm, err := model.New(kind)
+	if err != nil {
+		return Candidate{}, kindred.Errorf(kindred.Invalid, "a candidate is not known").Because(err)
+	}
+	merged, err := withSeed(algorithm, settings, seed)
+	if err != nil {
+		return Candidate{}, err
+	}
+	if algorithm, err = model.FromJSON(kind, merged); err != nil {
+		return Candidate{}, kindred.Errorf(kindred.Invalid, "a candidate's settings are wrong").Because(err)
+	}
+	return Candidate{algorithm}, nil
+}
+
+// withSeed adds the seed to the settings of algorithms that have one.
+func withSeed(algorithm model.Algorithm, settings json.RawMessage, seed uint64) (json.RawMessage, error) {
+	defaults, err := json.Marshal(algorithm)
+	if err != nil {
+		return nil, fmt.Errorf("train: the settings of %s: %w", algorithm.Kind(), err)
+	}
+	var has, given map[string]json.RawMessage
+	if err := json.Unmarshal(defaults, &has); err != nil {
+		return nil, fmt.Errorf("train: the settings of %s: %w", algorithm.Kind(), err)
+	}
+	if len(bytes.TrimSpace(settings)) == 0 {
+		settings = json.RawMessage("{}")
+	}
+	if err := json.Unmarshal(settings, &given); err != nil {
+		return nil, kindred.Errorf(kindred.Invalid, "the settings of %s are not a JSON object", algorithm.Kind()).Because(err)
+	}
+	_, seeded := has["seed"]
+	if _, named := given["seed"]; !seeded || named {
+		return settings, nil
+	}
+	if given == nil {
+		given = map[string]json.RawMessage{}
+	}
+	given["seed"] = json.RawMessage(strconv.FormatUint(seed, 10))
+	return json.Marshal(given)
+}
+
+// ParseCandidate reads a candidate as it is written on a command line:
+// "ials", or "ials:factors=128,lambda=0.003".
+func ParseCandidate(text string, seed uint64) (Candidate, error) {
+	kind, rest, _ := strings.Cut(text, ":")
+	settings := map[string]json.RawMessage{}
+	for pair := range strings.SplitSeq(rest, ",") {
+		if pair == "" {
+			continue
+		}
+		name, value, found := strings.Cut(pair, "=")
+		if !found {
+			return Candidate{}, kindred.Errorf(kindred.Invalid,
+				"model %q: %q is no setting (write kind:name=value,name=value)", text, pair)
+		}
+		if !json.Valid([]byte(value)) {
+			value = strconv.Quote(value)
+		}
+		settings[name] = json.RawMessage(value)
+	}
+	encoded, err := json.Marshal(settings)
+	if err != nil {
+		return Candidate{}, fmt.Errorf("train: model %q: %w", text, err)
+	}
+	return NewCandidate(kind, encoded, seed)
+}
+
+// Settings returns the candidate's settings as JSON, for lineage.
+func (c Candidate) Settings() json.RawMessage {
+	settings, err := json.Marshal(c.Algorithm)
+	if err != nil { // settings are plain structs of numbers
+		panic(fmt.Sprintf("train: the settings of %s have no JSON form: %v", c.Kind(), err))
+	}
+	return settings
+}
+
+// Metric is what candidates are compared by.
+type Metric struct {
+	Name string // "ndcg"
+	K    int    // cut-off
+}
+
+// String returns the metric as it is written: "ndcg@20".
+func (m Metric) String() string { return fmt.Sprintf("%s@%d", m.Name, m.K) }
+
+// ParseMetric reads "ndcg@20".
+func ParseMetric(text string) (Metric, error) {
+	name, cut, _ := strings.Cut(text, "@")
+	k, err := strconv.Atoi(cut)
+	decides := map[string]bool{"recall": true, "ndcg": true, "map": true, "mrr": true, "hit_rate": true, "precision": true}
+	if err != nil || k < 1 || k > 1000 || !decides[name] {
+		return Metric{}, kindred.Errorf(kindred.Invalid,
+			"%q is no metric to decide by (use recall, ndcg, map, mrr, hit_rate or precision with a cut-off, as ndcg@20)", text)
+	}
+	return Metric{Name: name, K: k}, nil
+}

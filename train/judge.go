@@ -1,0 +1,133 @@
+package train
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"kindred/dataset"
+	"kindred/eval"
+	"kindred/model"
+)
+
+// Judged is one candidate and what the hold-out said of it.
+type Judged struct {
+	Kind     string          `json:"kind"`
+	Settings json.RawMessage `json:"settings"`
+	Metrics  eval.Report     `json:"metrics"`
+	FitTime  time.Duration   `json:"fit_time_ns"`
+	// Better is the mean gain per user over popularity in the deciding
+	// metric, with its standard error; NaN where popularity was not judged.
+	Better eval.Estimate `json:"better_than_popular"`
+
+	algorithm Candidate
+}
+
+// judge fits candidates on data and judges them on cases.
+type judge struct {
+	metric   Metric // decides
+	ks       []int
+	data     *dataset.Interactions
+	cases    []dataset.Case
+	lists    func(kind string) (io.WriteCloser, error) // nil, or returning nil: no lists
+	progress func(Progress)
+}
+
+// one fits and judges one candidate.
+func (j *judge) one(ctx context.Context, c Candidate) (Judged, error) {
+	result := Judged{Kind: c.Kind(), Settings: c.Settings(), algorithm: c}
+	start := time.Now()
+	learned, err := c.Fit(ctx, j.data, func(p model.Progress) { j.progress(Progress{Step: c.Kind() + ": fitting", Model: p}) })
+	if err != nil {
+		return result, fmt.Errorf("train: fitting %s: %w", c.Kind(), err)
+	}
+	result.FitTime = time.Since(start)
+	j.progress(Progress{Step: c.Kind() + ": judging"})
+	options := eval.Options{
+		Ks: j.ks, ItemUsers: j.data.ItemUsers(), Users: j.data.Users.Len(), PerUser: j.metric.String(),
+	}
+	finish, err := j.writeLists(c.Kind(), &options)
+	if err != nil {
+		return result, err
+	}
+	result.Metrics, err = eval.Judge(ctx, learned, j.data.Items.Len(), j.cases, options)
+	if err := errors.Join(err, finish()); err != nil {
+		return result, fmt.Errorf("train: judging %s: %w", c.Kind(), err)
+	}
+	return result, nil
+}
+
+// writeLists makes every ranked list go to the writer for the kind, if there
+// is one, and returns what closes it.
+func (j *judge) writeLists(kind string, options *eval.Options) (finish func() error, err error) {
+	var w io.WriteCloser
+	if j.lists != nil {
+		w, err = j.lists(kind)
+	}
+	if w == nil || err != nil {
+		return func() error { return nil }, err
+	}
+	buffer := bufio.NewWriter(w)
+	options.Lists = func(user int32, items []int32, _ []float32) {
+		_, _ = buffer.WriteString(j.data.Users.ID(user)) // an error stays with the buffer until Flush
+		for _, i := range items {
+			_ = buffer.WriteByte('\t')
+			_, _ = buffer.WriteString(j.data.Items.ID(i))
+		}
+		_ = buffer.WriteByte('\n')
+	}
+	return func() error { return errors.Join(buffer.Flush(), w.Close()) }, nil
+}
+
+// compare sets each candidate's gain over popularity and orders the
+// candidates best first by the deciding metric.
+func compare(judged []Judged, metric Metric) {
+	at := slices.IndexFunc(judged, isPopular)
+	for i := range judged {
+		var popular []float64
+		if at >= 0 {
+			popular = judged[at].Metrics.PerUser
+		} else { // nothing to compare with: all NaN
+			popular = nans(len(judged[i].Metrics.PerUser))
+		}
+		judged[i].Better = eval.Paired(judged[i].Metrics.PerUser, popular)
+	}
+	mean := func(j Judged) float64 { return j.Metrics.Estimates[metric.String()].Mean }
+	slices.SortStableFunc(judged, func(a, b Judged) int { return cmp.Compare(mean(b), mean(a)) })
+}
+
+func isPopular(j Judged) bool { return j.Kind == popular }
+
+// withCutoff returns the cut-offs ascending, the deciding one among them.
+func withCutoff(ks []int, k int) []int {
+	ks = append(slices.Clone(ks), k)
+	slices.Sort(ks)
+	return slices.Compact(ks)
+}
+
+// means returns the metrics without their standard errors; what could not be
+// computed is left out.
+func means(report eval.Report) map[string]float64 {
+	m := map[string]float64{}
+	for name, estimate := range report.Estimates {
+		if !math.IsNaN(estimate.Mean) {
+			m[name] = estimate.Mean
+		}
+	}
+	return m
+}
+
+func nans(n int) []float64 {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = math.NaN()
+	}
+	return x
+}

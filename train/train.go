@@ -1,0 +1,224 @@
+// Package train makes models: it builds the data set from stored events, fits
+// every candidate on the past, judges it on what came after, and puts the best
+// live, with its lineage, in the registry. It also judges candidates on files
+// that somebody else split (explicit.go). It serves nothing and stores no
+// events.
+package train
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"kindred"
+	"kindred/dataset"
+	"kindred/model"
+	"kindred/registry"
+)
+
+// Settings say what to learn from, what to try and how to judge.
+type Settings struct {
+	Dataset     dataset.Settings
+	Candidates  []Candidate // popularity is added if it is not among them
+	Metric      string      // decides: "ndcg@20"
+	Holdout     float64     // share of the events, the latest, to judge on
+	Seed        uint64
+	Keep        int // versions of each kind that stay on disk
+	CodeVersion string
+	Now         func() time.Time
+}
+
+// Scan streams all stored events, in any order, through fn.
+type Scan func(ctx context.Context, fn func(*kindred.Event) error) error
+
+// Progress tells how far a run is.
+type Progress struct {
+	Step  string         // "reading", "ials: judging", "ials: final fit"
+	Model model.Progress // within a fit
+}
+
+// Result is what a run did.
+type Result struct {
+	Data      kindred.DataRange      `json:"data"`
+	Cut       time.Time              `json:"cut"`   // events from here on were the hold-out
+	Cases     int                    `json:"cases"` // users judged
+	ColdUsers int                    `json:"cold_users"`
+	Metric    string                 `json:"metric"`
+	Judged    []Judged               `json:"judged"` // best first
+	Versions  []kindred.ModelVersion `json:"versions,omitempty"`
+	Live      registry.Live          `json:"live,omitempty"`
+}
+
+// minCases is how many users a hold-out needs before its verdict counts for
+// more than popularity's safety.
+const minCases = 30
+
+// The algorithms with a role of their own.
+const (
+	popular = "popular"
+	itemKNN = "itemknn"
+)
+
+// Judge fits the candidates on the earlier events and judges them on the
+// later ones. Nothing is kept.
+func Judge(ctx context.Context, s Settings, scan Scan, progress func(Progress)) (Result, error) {
+	r, err := newRun(ctx, s, scan, progress)
+	if err != nil {
+		return Result{}, err
+	}
+	return r.result, r.judge(ctx)
+}
+
+// Run is Judge, then: every candidate kind is fitted again on all events and
+// registered, and the best goes live together with the models that explain
+// and stand in for it. The roles are filled so: personal by the best by
+// metric (popularity, if nothing is better than it beyond twice the standard
+// error), similar by item-kNN if it was a candidate, popular by popularity.
+func Run(ctx context.Context, s Settings, scan Scan, reg *registry.Registry, progress func(Progress)) (Result, error) {
+	r, err := newRun(ctx, s, scan, progress)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := r.judge(ctx); err != nil {
+		return r.result, err
+	}
+	if err := r.keep(ctx, reg); err != nil {
+		return r.result, err
+	}
+	_, err = reg.Prune(s.Keep)
+	return r.result, err
+}
+
+// run is one run's state.
+type run struct {
+	Settings
+	metric   Metric
+	builder  *dataset.Builder
+	progress func(Progress)
+	result   Result
+}
+
+func newRun(ctx context.Context, s Settings, scan Scan, progress func(Progress)) (*run, error) {
+	metric, err := ParseMetric(s.Metric)
+	if err != nil {
+		return nil, err
+	}
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	if !slices.ContainsFunc(s.Candidates, func(c Candidate) bool { return c.Kind() == popular }) {
+		baseline, err := NewCandidate(popular, nil, s.Seed)
+		if err != nil {
+			return nil, err
+		}
+		s.Candidates = append([]Candidate{baseline}, s.Candidates...)
+	}
+	r := &run{Settings: s, metric: metric, builder: dataset.NewBuilder(s.Dataset), progress: progress}
+	r.result.Metric = metric.String()
+	progress(Progress{Step: "reading events"})
+	data := &r.result.Data
+	err = scan(ctx, func(e *kindred.Event) error {
+		data.Events++
+		if data.From.IsZero() || e.Time.Before(data.From) {
+			data.From = e.Time
+		}
+		if e.Time.After(data.To) {
+			data.To = e.Time
+		}
+		r.builder.Add(e)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("train: reading events: %w", err)
+	}
+	if data.Events == 0 {
+		return nil, kindred.Errorf(kindred.Conflict, "there are no events to learn from: import some, or post them to the API")
+	}
+	return r, nil
+}
+
+// judge fits and judges every candidate, and orders them best first.
+func (r *run) judge(ctx context.Context) error {
+	holdout, err := r.builder.Split(r.Holdout)
+	if err != nil {
+		return err
+	}
+	r.result.Cut, r.result.Cases, r.result.ColdUsers = holdout.Cut, len(holdout.Cases), holdout.ColdUsers
+	j := judge{
+		metric: r.metric, ks: withCutoff([]int{10, 20, 50}, r.metric.K),
+		data: holdout.Train, cases: holdout.Cases, progress: r.progress,
+	}
+	for _, candidate := range r.Candidates {
+		judged, err := j.one(ctx, candidate)
+		if err != nil {
+			return err
+		}
+		r.result.Judged = append(r.result.Judged, judged)
+	}
+	compare(r.result.Judged, r.metric)
+	return nil
+}
+
+// winner returns the best candidate, or popularity where nothing is surely
+// better.
+func (r *run) winner() *Judged {
+	best := &r.result.Judged[0]
+	if r.result.Cases >= minCases && best.Better.Mean > 2*best.Better.StdErr {
+		return best
+	}
+	return &r.result.Judged[slices.IndexFunc(r.result.Judged, isPopular)]
+}
+
+// keep fits each kind's best on all events, registers it, and promotes.
+func (r *run) keep(ctx context.Context, reg *registry.Registry) error {
+	data, err := r.builder.Build(r.result.Data.To)
+	if err != nil {
+		return fmt.Errorf("train: building the data set: %w", err)
+	}
+	r.result.Data.Users, r.result.Data.Items = data.Users.Len(), data.Items.Len()
+	r.result.Data.Interactions = data.ByUser.NNZ()
+	baseline := means(r.result.Judged[slices.IndexFunc(r.result.Judged, isPopular)].Metrics)
+	live, winner, kept := registry.Live{}, r.winner(), map[string]bool{}
+	for i := range r.result.Judged { // best first
+		j := &r.result.Judged[i]
+		if kept[j.Kind] {
+			continue
+		}
+		kept[j.Kind] = true
+		version, err := r.register(ctx, reg, j, data, baseline)
+		if err != nil {
+			return err
+		}
+		r.result.Versions = append(r.result.Versions, version)
+		switch j.Kind {
+		case popular:
+			live[registry.Popular] = version.Version
+		case itemKNN:
+			live[registry.Similar] = version.Version
+		}
+		if j == winner {
+			live[registry.Personal] = version.Version
+		}
+	}
+	if err := reg.Promote(ctx, live); err != nil {
+		return err
+	}
+	r.result.Live, err = reg.Live()
+	return err
+}
+
+func (r *run) register(
+	ctx context.Context, reg *registry.Registry, j *Judged, data *dataset.Interactions, baseline map[string]float64,
+) (kindred.ModelVersion, error) {
+	start := time.Now()
+	learned, err := j.algorithm.Fit(ctx, data, func(p model.Progress) { r.progress(Progress{Step: j.Kind + ": final fit", Model: p}) })
+	if err != nil {
+		return kindred.ModelVersion{}, fmt.Errorf("train: fitting %s on all events: %w", j.Kind, err)
+	}
+	return reg.Register(ctx, kindred.ModelVersion{
+		Kind: j.Kind, CreatedAt: r.Now().UTC().Truncate(time.Millisecond), Settings: j.Settings, Seed: r.Seed,
+		Data: r.result.Data, Metrics: means(j.Metrics), Baseline: baseline,
+		CodeVersion: r.CodeVersion, TrainTime: time.Since(start),
+	}, data.Items, learned)
+}
