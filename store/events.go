@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql/driver"
 	"encoding/json"
@@ -193,12 +192,11 @@ func (db *DB) UserEvents(ctx context.Context, user kindred.UserID, limit int) (e
 }
 
 const (
-	selectEvent = `SELECT e.seq, i.name, k.name, e.time, e.value, e.id, e.extra FROM `
-	joinNames   = ` LEFT JOIN items i ON i.id = e.item JOIN kinds k ON k.id = e.kind `
+	selectFolded = "SELECT time, seq FROM by_user WHERE user = ? ORDER BY time DESC, seq DESC LIMIT ?"
 
-	selectFolded = selectEvent + `by_user b CROSS JOIN events e ON e.seq = b.seq` + joinNames +
-		`WHERE b.user = ? ORDER BY b.time DESC, b.seq DESC LIMIT ?`
-	selectMoments = selectEvent + `json_each(?) j CROSS JOIN events e ON e.seq = j.value` + joinNames
+	selectMoments = `SELECT i.name, k.name, e.time, e.value, e.id, e.extra
+		FROM json_each(?) j CROSS JOIN events e ON e.seq = j.value
+		LEFT JOIN items i ON i.id = e.item JOIN kinds k ON k.id = e.kind ORDER BY j.key`
 )
 
 // userEvents merges what by_user says with the tail. If a fold came between
@@ -216,57 +214,33 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 	if after > s.folded {
 		return nil, true, nil
 	}
-	// Events of other processes that the writer has not caught up with yet.
-	err = c.query(ctx, func(row []driver.Value) error {
+	collect := func(row []driver.Value) error {
 		recent = append(recent, moment{time: intOf(row[0]), seq: intOf(row[1])})
 		return nil
-	}, "SELECT time, seq FROM events WHERE seq > ? AND +user = ?", max(upto, s.folded), id)
-	if err != nil {
-		return nil, false, err
-	}
-	slices.SortFunc(recent, newestFirst)
-	recent = recent[:min(limit, len(recent))]
-
-	var all []stored
-	collect := func(row []driver.Value) error {
-		event, err := storedOf(row)
-		event.User = user
-		all = append(all, event)
-		return err
-	}
-	if len(recent) > 0 {
-		if err := c.query(ctx, collect, selectMoments, seqsJSON(recent)); err != nil {
-			return nil, false, err
-		}
 	}
 	if s.folded > 0 {
 		if err := c.query(ctx, collect, selectFolded, id, int64(limit)); err != nil {
 			return nil, false, err
 		}
 	}
-	slices.SortFunc(all, func(a, b stored) int {
-		return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(b.seq, a.seq))
-	})
-	all = all[:min(limit, len(all))]
-	events = make([]kindred.Event, len(all))
-	for i := range all {
-		events[i] = all[i].Event
+	// Events of other processes that the writer has not caught up with yet.
+	if upto = max(upto, s.folded); upto < s.lastSeq {
+		err := c.query(ctx, collect, "SELECT time, seq FROM events WHERE seq > ? AND +user = ?", upto, id)
+		if err != nil {
+			return nil, false, err
+		}
 	}
-	return events, false, nil
-}
-
-// stored is an event and its place in the log.
-type stored struct {
-	kindred.Event
-	seq int64
-}
-
-// storedOf reads a row of selectEvent.
-func storedOf(row []driver.Value) (stored, error) {
-	s := stored{seq: intOf(row[0])}
-	s.Item, s.Kind = kindred.ItemID(textOf(row[1])), kindred.Kind(textOf(row[2]))
-	s.Time, s.Value, s.ID = timeOf(row[3]), floatOf(row[4]), textOf(row[5])
-	return s, setExtra(&s.Event, row[6])
+	slices.SortFunc(recent, newestFirst)
+	recent = recent[:min(limit, len(recent))]
+	events = make([]kindred.Event, 0, len(recent))
+	err = c.query(ctx, func(row []driver.Value) error {
+		events = append(events, kindred.Event{
+			User: user, Item: kindred.ItemID(textOf(row[0])), Kind: kindred.Kind(textOf(row[1])),
+			Time: timeOf(row[2]), Value: floatOf(row[3]), ID: textOf(row[4]),
+		})
+		return setExtra(&events[len(events)-1], row[5])
+	}, selectMoments, seqsJSON(recent))
+	return events, false, err
 }
 
 func setExtra(e *kindred.Event, text driver.Value) error {
