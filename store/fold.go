@@ -16,15 +16,25 @@ import (
 // 4 KiB pages for 15-byte entries. Sorted and many at a time, entries that
 // belong to a page share its write: 3 µs. What waits is found through memory
 // (about 100 bytes an event), which is read back at Open (1 µs an event).
-const foldAt = 1 << 18
+//
+// A fold writes most pages of both indexes, so in a large store it waits for
+// an eighth of what is folded already, up to foldAtMost.
+const (
+	foldAt     = 1 << 18
+	foldAtMost = 1 << 20
+)
+
+func (w *writer) isFoldDue() bool {
+	return int64(len(w.ids)) >= max(int64(w.foldAt), min(w.saved.folded/8, foldAtMost))
+}
 
 // foldIfDue folds in a transaction of its own.
 func (w *writer) foldIfDue() error {
-	if len(w.ids) < w.foldAt {
+	if !w.isFoldDue() {
 		return nil
 	}
 	return w.transact(func() error {
-		if len(w.ids) < w.foldAt { // another process was first
+		if !w.isFoldDue() { // another process was first
 			return nil
 		}
 		return w.fold()
