@@ -1,0 +1,409 @@
+package format
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"kindred"
+)
+
+// The entities a file can hold.
+const (
+	events = "events"
+	items  = "items"
+	users  = "users"
+)
+
+// fields are what a column can be, in the order they are guessed.
+func fieldNames() []string {
+	return []string{
+		"event_id", "user", "item", "kind", "value", "time", "session", "request_id", "position", "context",
+		"title", "categories", "price", "available_from", "available_until", "updated_at", "attributes",
+	}
+}
+
+// aliases returns the column names, folded, that a field is known by.
+func aliases(field string) ([]string, bool) {
+	all := map[string]string{
+		"event_id": "eventid", "user": "user userid customer customerid visitor visitorid reviewerid uid",
+		"item": "item itemid product productid movie movieid sku asin stockcode", "kind": "kind event eventtype action type",
+		"value": "value eventvalue rating stars score quantity", "time": "time timestamp ts date datetime eventtime invoicedate",
+		"session": "session sessionid invoiceno", "request_id": "requestid", "position": "position", "context": "context",
+		"title": "title name description", "categories": "categories category genres genre", "price": "price unitprice",
+		"available_from": "availablefrom", "available_until": "availableuntil", "updated_at": "updatedat", "attributes": "attributes",
+	}
+	names, known := all[field]
+	return strings.Fields(names), known
+}
+
+func fold(name string) string {
+	return strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(name))
+}
+
+// mapper turns records of one file into rows.
+type mapper struct {
+	names  []string
+	roles  []string       // by column: its field, "" for an attribute
+	at     map[string]int // by field: its column
+	types  []kindred.AttributeType
+	entity string
+	kind   kindred.Kind
+	when   time.Time // of events in files without times
+}
+
+// prepare reads the head of the file to learn which column is what.
+func (p *part) prepare(opts Options) error {
+	info, err := os.Stat(p.path)
+	if err != nil {
+		return err
+	}
+	p.size = info.Size()
+	f, err := open(p.path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	t, err := p.layout.table(f)
+	if err != nil {
+		return err
+	}
+	names, err := t.columns()
+	if err != nil {
+		return err
+	}
+	m := &p.mapper
+	m.names, m.when = slices.Clone(names), info.ModTime().UTC().Truncate(time.Millisecond)
+	if err := m.assign(opts, baseName(p.path)); err != nil {
+		return err
+	}
+	m.entity = p.layout.entity
+	if opts.Entity != "" {
+		m.entity = opts.Entity
+	}
+	if m.entity == "" {
+		m.guessEntity()
+	}
+	if m.entity == "" {
+		return kindred.Errorf(kindred.Invalid, "no column of %s is known to be a user or an item (say so: user=COLUMN, item=COLUMN)", strings.Join(m.names, ", "))
+	}
+	m.kind = m.guessKind(opts.Kind, p.layout.kind)
+	m.learnTypes(t)
+	return nil
+}
+
+func (m *mapper) assign(opts Options, base string) error {
+	m.roles, m.at = make([]string, len(m.names)), map[string]int{}
+	for field, name := range opts.Columns {
+		at := slices.Index(m.names, name)
+		if at < 0 {
+			return kindred.Errorf(kindred.Invalid, "there is no column %q for %s (there are %s)", name, field, strings.Join(m.names, ", "))
+		}
+		m.roles[at], m.at[field] = field, at
+	}
+	for _, field := range fieldNames() {
+		names, _ := aliases(field)
+		for _, alias := range names {
+			for at, name := range m.names {
+				if _, taken := m.at[field]; !taken && m.roles[at] == "" && fold(name) == alias {
+					m.roles[at], m.at[field] = field, at
+				}
+			}
+		}
+	}
+	id := slices.IndexFunc(m.names, func(name string) bool { return fold(name) == "id" })
+	if id < 0 || m.roles[id] != "" || m.field("user") >= 0 && m.field("item") >= 0 {
+		return nil
+	}
+	field := "item"
+	if strings.Contains(base, "user") || strings.Contains(base, "customer") || opts.Entity == users {
+		field = "user"
+	}
+	if m.field(field) < 0 {
+		m.roles[id], m.at[field] = field, id
+	}
+	return nil
+}
+
+func (m *mapper) guessEntity() {
+	switch user, item := m.field("user") >= 0, m.field("item") >= 0; {
+	case user && (item || m.field("kind") >= 0):
+		m.entity = events
+	case item:
+		m.entity = items
+	case user:
+		m.entity = users
+	}
+}
+
+func (m *mapper) guessKind(said, preset kindred.Kind) kindred.Kind {
+	at := m.field("value")
+	switch {
+	case said != "":
+		return said
+	case preset != "":
+		return preset
+	case at >= 0 && slices.Contains([]string{"rating", "stars", "score"}, fold(m.names[at])):
+		return kindred.Rating
+	case at >= 0 && fold(m.names[at]) == "quantity":
+		return kindred.Purchase
+	}
+	return kindred.View
+}
+
+// learnTypes gives each attribute column of a text file the narrowest type
+// that the first thousand rows fit.
+func (m *mapper) learnTypes(t table) {
+	m.types = make([]kindred.AttributeType, len(m.names))
+	for range 1000 {
+		rec, err := t.next()
+		if _, isReject := err.(*Reject); isReject { //nolint:errorlint // tables return it bare
+			continue
+		}
+		if err != nil || rec.raw != nil {
+			return
+		}
+		for at, cell := range rec.cells {
+			if cell != "" {
+				m.types[at] = wider(m.types[at], cell)
+			}
+		}
+	}
+}
+
+func wider(t kindred.AttributeType, cell string) kindred.AttributeType {
+	_, err := strconv.ParseFloat(cell, 64)
+	isBool := strings.EqualFold(cell, "true") || strings.EqualFold(cell, "false")
+	switch {
+	case t == kindred.Text || len(cell) > kindred.MaxID:
+		return kindred.Text
+	case t == kindred.StringSet || strings.Contains(cell, "|"):
+		return kindred.StringSet
+	case err == nil && (t == 0 || t == kindred.Number):
+		return kindred.Number
+	case isBool && (t == 0 || t == kindred.Bool):
+		return kindred.Bool
+	}
+	return kindred.String
+}
+
+func (m *mapper) field(name string) int {
+	if at, ok := m.at[name]; ok {
+		return at
+	}
+	return -1
+}
+
+// String says which column is what.
+func (m *mapper) String() string {
+	parts := []string{m.entity}
+	if m.entity == events && m.field("kind") < 0 {
+		parts = append(parts, "kind "+string(m.kind))
+	}
+	for at, name := range m.names {
+		role := m.roles[at]
+		if role == "" {
+			role = "attribute"
+			if m.entity == events {
+				role = "not used"
+			}
+		}
+		parts = append(parts, name+" → "+role)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (m *mapper) cell(rec *record, field string) string {
+	if at := m.field(field); at >= 0 && at < len(rec.cells) {
+		return strings.TrimSpace(rec.cells[at])
+	}
+	return ""
+}
+
+func (m *mapper) row(rec *record) (Row, *Reject) {
+	for at := len(m.names); at < len(rec.names); at++ {
+		m.grow(rec.names[at])
+	}
+	switch m.entity {
+	case events:
+		e, reject := m.event(rec)
+		return Row{Event: e}, reject
+	case items:
+		i, reject := m.item(rec)
+		return Row{Item: i}, reject
+	default:
+		id := m.cell(rec, "user")
+		if id == "" {
+			return Row{}, &Reject{Reason: "missing_user", Detail: "names no user"}
+		}
+		u := &kindred.User{ID: kindred.UserID(id)}
+		var reject *Reject
+		if u.UpdatedAt, reject = m.time(rec, "updated_at"); reject == nil {
+			u.Attributes, reject = m.attributes(rec)
+		}
+		return Row{User: u}, reject
+	}
+}
+
+// grow takes in a key that the first JSON line did not have.
+func (m *mapper) grow(name string) {
+	at := len(m.names)
+	m.names, m.roles, m.types = append(m.names, name), append(m.roles, ""), append(m.types, 0)
+	for _, field := range fieldNames() {
+		names, _ := aliases(field)
+		if m.field(field) < 0 && slices.Contains(names, fold(name)) {
+			m.roles[at], m.at[field] = field, at
+			return
+		}
+	}
+}
+
+func (m *mapper) event(rec *record) (*kindred.Event, *Reject) {
+	e := &kindred.Event{
+		ID: m.cell(rec, "event_id"), User: kindred.UserID(m.cell(rec, "user")), Item: kindred.ItemID(m.cell(rec, "item")),
+		Kind: kindred.Kind(strings.ToLower(m.cell(rec, "kind"))), Value: 1, Time: m.when,
+		Session: m.cell(rec, "session"), RequestID: m.cell(rec, "request_id"),
+	}
+	if e.Kind == "" {
+		e.Kind = m.kind
+	}
+	switch {
+	case e.User == "":
+		return nil, &Reject{Reason: "missing_user", Detail: "names no user"}
+	case e.Item == "" && e.Kind != kindred.Search:
+		return nil, &Reject{Reason: "missing_item", Detail: "names no item"}
+	}
+	var reject *Reject
+	if text := m.cell(rec, "value"); text != "" {
+		if e.Value, reject = number(text, "value"); reject != nil {
+			return nil, reject
+		}
+	}
+	if m.field("time") >= 0 {
+		if e.Time, reject = m.time(rec, "time"); reject != nil {
+			return nil, reject
+		}
+		if e.Time.IsZero() {
+			return nil, &Reject{Reason: "missing_time", Detail: "says no time"}
+		}
+	}
+	if text := m.cell(rec, "position"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return nil, &Reject{Reason: "bad_number", Detail: fmt.Sprintf("position %q is no count", text)}
+		}
+		e.Position = n
+	}
+	if text := m.cell(rec, "context"); text != "" {
+		if !json.Valid([]byte(text)) || text[0] != '{' {
+			return nil, &Reject{Reason: "bad_context", Detail: "context is no JSON object"}
+		}
+		e.Context = json.RawMessage(text)
+	}
+	return e, nil
+}
+
+func number(text, field string) (float64, *Reject) {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0, &Reject{Reason: "bad_number", Detail: fmt.Sprintf("%s %q is no finite number", field, text)}
+	}
+	return x, nil
+}
+
+func (m *mapper) time(rec *record, field string) (time.Time, *Reject) {
+	text := m.cell(rec, field)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := parseTime(text)
+	if err != nil {
+		return t, &Reject{Reason: "bad_time", Detail: fmt.Sprintf("%s %q %v", field, text, err)}
+	}
+	return t, nil
+}
+
+func (m *mapper) item(rec *record) (*kindred.Item, *Reject) {
+	i := &kindred.Item{ID: kindred.ItemID(m.cell(rec, "item")), Title: m.cell(rec, "title"), Categories: words(m.cell(rec, "categories"))}
+	if i.ID == "" {
+		return nil, &Reject{Reason: "missing_item", Detail: "names no item"}
+	}
+	var reject *Reject
+	if text := m.cell(rec, "price"); text != "" {
+		if i.Price, reject = number(text, "price"); reject != nil {
+			return nil, reject
+		}
+	}
+	if i.AvailableFrom, reject = m.time(rec, "available_from"); reject != nil {
+		return nil, reject
+	}
+	if i.AvailableUntil, reject = m.time(rec, "available_until"); reject != nil {
+		return nil, reject
+	}
+	if i.UpdatedAt, reject = m.time(rec, "updated_at"); reject != nil {
+		return nil, reject
+	}
+	i.Attributes, reject = m.attributes(rec)
+	return i, reject
+}
+
+// words reads a JSON array of strings, or words between bars.
+func words(text string) []string {
+	if text == "" {
+		return nil
+	}
+	var list []string
+	if text[0] == '[' && json.Unmarshal([]byte(text), &list) == nil {
+		return list
+	}
+	return strings.Split(text, "|")
+}
+
+func (m *mapper) attributes(rec *record) (kindred.Attributes, *Reject) {
+	var all kindred.Attributes
+	if text := m.cell(rec, "attributes"); text != "" {
+		if err := json.Unmarshal([]byte(text), &all); err != nil {
+			return nil, &Reject{Reason: "bad_attribute", Detail: fmt.Sprintf("attributes: %v", err)}
+		}
+	}
+	for at, cell := range rec.cells {
+		if cell == "" || m.roles[at] != "" || m.names[at] == "" {
+			continue
+		}
+		a, err := m.attribute(rec, at)
+		if err != nil {
+			return nil, &Reject{Reason: "bad_attribute", Detail: fmt.Sprintf("%s: %v", m.names[at], err)}
+		}
+		if all == nil {
+			all = kindred.Attributes{}
+		}
+		all[m.names[at]] = a
+	}
+	return all, nil
+}
+
+func (m *mapper) attribute(rec *record, at int) (a kindred.Attribute, err error) {
+	cell := rec.cells[at]
+	if rec.raw != nil {
+		err = json.Unmarshal(rec.raw[at], &a)
+		return a, err
+	}
+	switch m.types[at] { //nolint:exhaustive // text files hold no other
+	case kindred.Number:
+		x, err := strconv.ParseFloat(cell, 64)
+		return kindred.NumberOf(x), err
+	case kindred.Bool:
+		b, err := strconv.ParseBool(strings.ToLower(cell))
+		return kindred.BoolOf(b), err
+	case kindred.StringSet:
+		return kindred.SetOf(strings.Split(cell, "|")...), nil
+	case kindred.Text:
+		return kindred.TextOf(cell), nil
+	}
+	return kindred.StringOf(cell), nil
+}
