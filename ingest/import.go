@@ -1,0 +1,247 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"kindred"
+	"kindred/format"
+)
+
+// importBatch is how many rows of one sort are stored at once.
+const importBatch = kindred.MaxBatch
+
+// ErrTooManyBad ends an import with more bad rows than it was to accept.
+var ErrTooManyBad = errors.New("too many bad rows")
+
+// Target is where imported rows go.
+type Target interface {
+	AppendEvents(ctx context.Context, events []kindred.Event) ([]bool, error)
+	PutItems(ctx context.Context, items []kindred.Item) error
+	PutUsers(ctx context.Context, users []kindred.User) error
+}
+
+// ImportOptions says what an import accepts and tells.
+type ImportOptions struct {
+	MaxBad       int64     // bad rows to accept; -1: no limit
+	MaxBadShare  float64   // share of bad rows to accept, judged at the end
+	Rejects      io.Writer // every bad row, as JSON Lines; may be nil
+	Examples     int       // bad rows to report for each reason
+	ValidateOnly bool      // store nothing
+	Progress     func(ImportProgress)
+}
+
+// ImportProgress is how far an import is.
+type ImportProgress struct{ Rows, Bytes, Total int64 }
+
+// ImportReport is what became of the rows.
+type ImportReport struct {
+	Rows       int64                      `json:"rows"`
+	Events     int64                      `json:"events"` // new ones
+	Duplicates int64                      `json:"duplicates"`
+	Items      int64                      `json:"items"`
+	Users      int64                      `json:"users"`
+	Rejected   map[string]int64           `json:"rejected"` // by reason
+	Examples   map[string][]format.Reject `json:"examples"`
+	Kinds      map[kindred.Kind]int64     `json:"kinds"` // of events accepted, new or not
+	First      time.Time                  `json:"first"`
+	Last       time.Time                  `json:"last"`
+	Took       time.Duration              `json:"took_ns"`
+	Mapping    string                     `json:"mapping"`
+}
+
+// batch is what is stored at once.
+type importedRows struct {
+	events []kindred.Event
+	items  []kindred.Item
+	users  []kindred.User
+}
+
+func (b *importedRows) full() bool {
+	return max(len(b.events), len(b.items), len(b.users)) >= importBatch
+}
+
+// importer is one import: the reader fills batches while one before is stored.
+type importer struct {
+	src     format.Source
+	service *Service
+	target  Target
+	opts    ImportOptions
+	report  ImportReport
+	stored  chan error
+	busy    bool
+	fresh   [2]int64 // events new and not, written by the storing goroutine
+}
+
+// Import reads all of src into target. When ctx ends it stores what it has
+// read and returns the report so far with ctx's error; importing again goes
+// on, for events keep their IDs.
+func Import(ctx context.Context, src format.Source, service *Service, target Target, opts ImportOptions) (ImportReport, error) {
+	began := time.Now()
+	im := &importer{src: src, service: service, target: target, opts: opts, stored: make(chan error, 1)}
+	im.report = ImportReport{
+		Rejected: map[string]int64{}, Examples: map[string][]format.Reject{}, Kinds: map[kindred.Kind]int64{}, Mapping: src.Mapping(),
+	}
+	err := im.run(ctx)
+	im.report.Events, im.report.Duplicates = im.fresh[0], im.fresh[1]
+	im.report.Took = time.Since(began)
+	return im.report, err
+}
+
+func (im *importer) run(ctx context.Context) error {
+	storing := context.WithoutCancel(ctx)
+	var b importedRows
+	var failed error
+	for failed == nil {
+		if failed = ctx.Err(); failed != nil {
+			break
+		}
+		row, err := im.src.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if failed = im.take(&b, row, err); failed == nil && b.full() {
+			failed = im.store(storing, b)
+			b = importedRows{}
+			im.tell()
+		}
+	}
+	err := im.store(storing, b)
+	err = errors.Join(failed, err, im.wait())
+	im.tell()
+	if bad := im.bad(); err == nil && im.report.Rows > 0 && float64(bad) > im.opts.MaxBadShare*float64(im.report.Rows) {
+		err = fmt.Errorf("ingest: %d of %d rows are bad: %w", bad, im.report.Rows, ErrTooManyBad)
+	}
+	return err
+}
+
+func (im *importer) bad() (n int64) {
+	for _, count := range im.report.Rejected {
+		n += count
+	}
+	return n
+}
+
+func (im *importer) tell() {
+	if im.opts.Progress != nil {
+		read, total := im.src.Progress()
+		im.opts.Progress(ImportProgress{Rows: im.report.Rows, Bytes: read, Total: total})
+	}
+}
+
+// take puts a valid row into the batch and counts a bad one.
+func (im *importer) take(b *importedRows, row format.Row, err error) error {
+	bad, isReject := errors.AsType[*format.Reject](err)
+	if err != nil && !isReject {
+		return fmt.Errorf("ingest: reading: %w", err)
+	}
+	im.report.Rows++
+	if !isReject {
+		if bad = im.add(b, row); bad == nil {
+			return nil
+		}
+	}
+	im.report.Rejected[bad.Reason]++
+	if kept := im.report.Examples[bad.Reason]; len(kept) < im.opts.Examples {
+		im.report.Examples[bad.Reason] = append(kept, *bad)
+	}
+	if im.opts.Rejects != nil {
+		if err := json.NewEncoder(im.opts.Rejects).Encode(bad); err != nil {
+			return fmt.Errorf("ingest: writing the rejects: %w", err)
+		}
+	}
+	if n := im.bad(); im.opts.MaxBad >= 0 && n > im.opts.MaxBad {
+		return fmt.Errorf("ingest: %d bad rows: %w", n, ErrTooManyBad)
+	}
+	return nil
+}
+
+func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
+	var faults []kindred.FieldError
+	switch {
+	case row.Event != nil:
+		if faults = im.service.ValidateEvent(row.Event); len(faults) == 0 {
+			im.count(row.Event)
+			b.events = append(b.events, *row.Event)
+		}
+	case row.Item != nil:
+		if faults = ValidateItem(row.Item); len(faults) == 0 {
+			im.report.Items++
+			b.items = append(b.items, *row.Item)
+		}
+	case row.User != nil:
+		if faults = ValidateUser(row.User); len(faults) == 0 {
+			im.report.Users++
+			b.users = append(b.users, *row.User)
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &format.Reject{File: row.File, Line: row.Line, Reason: "invalid_" + faults[0].Field, Detail: faults[0].Field + ": " + faults[0].Message}
+}
+
+func (im *importer) count(e *kindred.Event) {
+	r := &im.report
+	r.Kinds[e.Kind]++
+	if r.First.IsZero() || e.Time.Before(r.First) {
+		r.First = e.Time
+	}
+	if e.Time.After(r.Last) {
+		r.Last = e.Time
+	}
+}
+
+// store hands a batch over as soon as the one before is stored.
+func (im *importer) store(ctx context.Context, b importedRows) error {
+	if err := im.wait(); err != nil {
+		return err
+	}
+	im.busy = true
+	go func() { im.stored <- im.write(ctx, b) }()
+	return nil
+}
+
+func (im *importer) wait() error {
+	if !im.busy {
+		return nil
+	}
+	im.busy = false
+	return <-im.stored
+}
+
+func (im *importer) write(ctx context.Context, b importedRows) error {
+	if im.opts.ValidateOnly {
+		im.fresh[0] += int64(len(b.events))
+		return nil
+	}
+	if len(b.items) > 0 {
+		if err := im.target.PutItems(ctx, b.items); err != nil {
+			return fmt.Errorf("ingest: storing items: %w", err)
+		}
+	}
+	if len(b.users) > 0 {
+		if err := im.target.PutUsers(ctx, b.users); err != nil {
+			return fmt.Errorf("ingest: storing users: %w", err)
+		}
+	}
+	if len(b.events) == 0 {
+		return nil
+	}
+	fresh, err := im.target.AppendEvents(ctx, b.events)
+	if err != nil {
+		return fmt.Errorf("ingest: storing events: %w", err)
+	}
+	for _, isFresh := range fresh {
+		if isFresh {
+			im.fresh[0]++
+		} else {
+			im.fresh[1]++
+		}
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"kindred"
+)
+
+// faults gathers what is wrong with one input.
+type faults []kindred.FieldError
+
+func (f *faults) add(field, format string, args ...any) {
+	*f = append(*f, kindred.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// id checks an identifier that must be there.
+func (f *faults) id(field, id string) {
+	if id == "" {
+		f.add(field, "is required")
+		return
+	}
+	f.text(field, id, kindred.MaxID)
+}
+
+// text checks a short text that may be empty.
+func (f *faults) text(field, s string, limit int) {
+	switch {
+	case len(s) > limit:
+		f.add(field, "has %d bytes, more than %d", len(s), limit)
+	case !utf8.ValidString(s):
+		f.add(field, "is not valid UTF-8")
+	case strings.ContainsFunc(s, unicode.IsControl):
+		f.add(field, "holds a control character")
+	}
+}
+
+func knownKinds(custom []kindred.Kind) map[kindred.Kind]bool {
+	kinds := map[kindred.Kind]bool{}
+	for _, k := range append([]kindred.Kind{
+		kindred.View, kindred.Click, kindred.AddToCart, kindred.Purchase, kindred.Refund, kindred.Rating,
+		kindred.Like, kindred.Dislike, kindred.Play, kindred.Search, kindred.Impression,
+	}, custom...) {
+		kinds[k] = true
+	}
+	return kinds
+}
+
+// ValidateEvent reports every fault of an event, by field. It fills nothing
+// in; an ID may be missing, a time may not.
+func (s *Service) ValidateEvent(e *kindred.Event) []kindred.FieldError {
+	var f faults
+	f.text("event_id", e.ID, kindred.MaxID)
+	f.id("user", string(e.User))
+	if e.Kind != kindred.Search || e.Item != "" {
+		f.id("item", string(e.Item))
+	}
+	s.kind(&f, e.Kind)
+	if math.IsNaN(e.Value) || math.IsInf(e.Value, 0) {
+		f.add("value", "must be finite")
+	}
+	now := s.cfg.Now()
+	switch {
+	case e.Time.Before(s.cfg.Earliest):
+		f.add("time", "is before %s", s.cfg.Earliest.UTC().Format(time.RFC3339))
+	case e.Time.After(now.Add(s.cfg.MaxFuture)):
+		f.add("time", "is more than %v ahead of now", s.cfg.MaxFuture)
+	}
+	f.text("session", e.Session, kindred.MaxID)
+	f.text("request_id", e.RequestID, kindred.MaxID)
+	if e.Position < 0 {
+		f.add("position", "is %d, below 0 (1 is the first place, 0 unknown)", e.Position)
+	}
+	switch context := bytes.TrimSpace(e.Context); {
+	case len(e.Context) > kindred.MaxContext:
+		f.add("context", "has %d bytes, more than %d", len(e.Context), kindred.MaxContext)
+	case e.Context != nil && (!json.Valid(context) || context[0] != '{'):
+		f.add("context", "must be a JSON object")
+	}
+	return f
+}
+
+func (s *Service) kind(f *faults, kind kindred.Kind) {
+	switch {
+	case kind == "":
+		f.add("kind", "is required")
+	case len(kind) > kindred.MaxKind || strings.Trim(string(kind), "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
+		f.add("kind", "must be at most %d lower-case letters, digits and underscores", kindred.MaxKind)
+	case !s.kinds[kind]:
+		f.add("kind", "%q is not declared (add it to kinds: in kindred.yaml)", kind)
+	}
+}
+
+// ValidateItem reports every fault of an item, by field.
+func ValidateItem(i *kindred.Item) []kindred.FieldError {
+	var f faults
+	f.id("id", string(i.ID))
+	if !utf8.ValidString(i.Title) || len(i.Title) > kindred.MaxText {
+		f.add("title", "must be valid UTF-8 of at most %d bytes", kindred.MaxText)
+	}
+	if len(i.Categories) > kindred.MaxAttributes {
+		f.add("categories", "has %d entries, more than %d", len(i.Categories), kindred.MaxAttributes)
+	}
+	for k, category := range i.Categories {
+		f.id(fmt.Sprintf("categories[%d]", k), category)
+	}
+	if !(i.Price >= 0) || math.IsInf(i.Price, 0) {
+		f.add("price", "must be finite and not below 0")
+	}
+	if !i.AvailableFrom.IsZero() && !i.AvailableUntil.IsZero() && !i.AvailableFrom.Before(i.AvailableUntil) {
+		f.add("available_until", "must be after available_from")
+	}
+	f.attributes(i.Attributes)
+	return f
+}
+
+// ValidateUser reports every fault of a user, by field.
+func ValidateUser(u *kindred.User) []kindred.FieldError {
+	var f faults
+	f.id("id", string(u.ID))
+	f.attributes(u.Attributes)
+	return f
+}
+
+func (f *faults) attributes(attributes kindred.Attributes) {
+	if len(attributes) > kindred.MaxAttributes {
+		f.add("attributes", "has %d entries, more than %d", len(attributes), kindred.MaxAttributes)
+		return
+	}
+	for name, a := range attributes {
+		field := "attributes." + name
+		f.id(field, name)
+		if err := a.Valid(); err != nil {
+			f.add(field, "%v", err)
+		}
+	}
+}
