@@ -187,7 +187,7 @@ func words[T int32 | float32](d *decoder, element func(uint32) T) []T {
 func (d *decoder) float32s() []float32 {
 	x := words(d, math.Float32frombits)
 	for _, v := range x {
-		d.check(v-v == 0) //nolint:staticcheck // false for NaN and the infinities
+		d.check(v-v == 0) // false for NaN and the infinities
 	}
 	return x
 }

@@ -63,7 +63,7 @@ const maxFactors = 2048
 
 // NewIALS returns iALS as it does well on many sets.
 func NewIALS() *IALS {
-	return &IALS{Factors: 128, Epochs: 12, Lambda: 0.01, Alpha: 20, Nu: 1, InitScale: 0.1, Seed: 1}
+	return &IALS{Factors: 128, Epochs: 10, Lambda: 0.003, Alpha: 30, Nu: 1, InitScale: 0.1, Seed: 1}
 }
 
 // Kind returns "ials".

@@ -52,92 +52,93 @@ func fit(t *testing.T, a model.Algorithm, data *dataset.Interactions) model.Lear
 	return learned
 }
 
-func everyAlgorithm(t *testing.T, test func(t *testing.T, name string)) {
-	t.Helper()
-	for name := range suite {
-		t.Run(name, func(t *testing.T) { test(t, name) })
-	}
-}
-
 // TestLearnsCheckerboard hides one item of each user's colour and expects it
 // back first: even users like even items, odd users odd ones.
 func TestLearnsCheckerboard(t *testing.T) {
 	const size = 20
 	data := checkerboard(size)
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		if !suite[name].personal {
-			t.Skip("the same for everyone")
-		}
-		learned := fit(t, algorithm(t, name), data)
-		for user := range size {
-			if best := bestUnseen(scoresOf(learned, data.History(user)), data.History(user)); best != user {
-				t.Errorf("user %d: got item %d first, want the hidden item %d", user, best, user)
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			if !suite[name].personal {
+				t.Skip("the same for everyone")
 			}
-		}
-	})
+			learned := fit(t, algorithm(t, name), data)
+			for user := range size {
+				if best := bestUnseen(scoresOf(learned, data.History(user)), data.History(user)); best != user {
+					t.Errorf("user %d: got item %d first, want the hidden item %d", user, best, user)
+				}
+			}
+		})
+	}
 }
 
 // TestSameBytes expects the same artefact twice, and on one core.
 func TestSameBytes(t *testing.T) {
 	data := clusters(300, 200, 4, 1)
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		first := bytesOf(t, fit(t, algorithm(t, name), data))
-		if !bytes.Equal(first, bytesOf(t, fit(t, algorithm(t, name), data))) {
-			t.Error("a second fit gives other bytes")
-		}
-		for _, cores := range []int{1, 3, 8} {
-			before := runtime.GOMAXPROCS(cores)
-			other := bytesOf(t, fit(t, algorithm(t, name), data))
-			runtime.GOMAXPROCS(before)
-			if !bytes.Equal(first, other) {
-				t.Errorf("%d cores give other bytes", cores)
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			first := bytesOf(t, fit(t, algorithm(t, name), data))
+			if !bytes.Equal(first, bytesOf(t, fit(t, algorithm(t, name), data))) {
+				t.Error("a second fit gives other bytes")
 			}
-		}
-	})
+			for _, cores := range []int{1, 3, 8} {
+				before := runtime.GOMAXPROCS(cores)
+				other := bytesOf(t, fit(t, algorithm(t, name), data))
+				runtime.GOMAXPROCS(before)
+				if !bytes.Equal(first, other) {
+					t.Errorf("%d cores give other bytes", cores)
+				}
+			}
+		})
+	}
 }
 
 func TestSavesAndLoads(t *testing.T) {
 	data := clusters(60, 40, 4, 1)
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		learned := fit(t, algorithm(t, name), data)
-		saved := bytesOf(t, learned)
-		loaded, err := model.Read(bytes.NewReader(saved))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if loaded.Shape() != learned.Shape() || loaded.Items() != learned.Items() {
-			t.Errorf("got %s of %d items, want %s of %d", loaded.Shape(), loaded.Items(), learned.Shape(), learned.Items())
-		}
-		for u := range data.ByUser.Rows() {
-			if !slices.Equal(scoresOf(loaded, data.History(u)), scoresOf(learned, data.History(u))) {
-				t.Fatalf("user %d: other scores after loading", u)
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			learned := fit(t, algorithm(t, name), data)
+			saved := bytesOf(t, learned)
+			loaded, err := model.Read(bytes.NewReader(saved))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if !bytes.Equal(saved, bytesOf(t, loaded)) {
-			t.Error("saved again, other bytes")
-		}
-		for n := range saved {
-			if _, err := model.Read(bytes.NewReader(saved[:n])); err == nil {
-				t.Fatalf("the first %d of %d bytes pass for a model", n, len(saved))
+			if loaded.Shape() != learned.Shape() || loaded.Items() != learned.Items() {
+				t.Errorf("got %s of %d items, want %s of %d", loaded.Shape(), loaded.Items(), learned.Shape(), learned.Items())
 			}
-		}
-		if _, err := learned.WriteTo(brokenPipe{}); !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("writing to a broken pipe: got %v", err)
-		}
-	})
+			for u := range data.ByUser.Rows() {
+				if !slices.Equal(scoresOf(loaded, data.History(u)), scoresOf(learned, data.History(u))) {
+					t.Fatalf("user %d: other scores after loading", u)
+				}
+			}
+			if !bytes.Equal(saved, bytesOf(t, loaded)) {
+				t.Error("saved again, other bytes")
+			}
+			for n := range saved {
+				if _, err := model.Read(bytes.NewReader(saved[:n])); err == nil {
+					t.Fatalf("the first %d of %d bytes pass for a model", n, len(saved))
+				}
+			}
+			if _, err := learned.WriteTo(brokenPipe{}); !errors.Is(err, io.ErrClosedPipe) {
+				t.Errorf("writing to a broken pipe: got %v", err)
+			}
+		})
+	}
 }
 
 // TestStopsWhenCancelled expects the context's error, not half a model:
 // cancelled before, and after the first epoch.
 func TestStopsWhenCancelled(t *testing.T) {
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		learned, err := algorithm(t, name).Fit(ctx, checkerboard(4), nil)
-		if !errors.Is(err, context.Canceled) || learned != nil {
-			t.Errorf("got %v, %v, want context.Canceled", learned, err)
-		}
-	})
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			learned, err := algorithm(t, name).Fit(ctx, checkerboard(4), nil)
+			if !errors.Is(err, context.Canceled) || learned != nil {
+				t.Errorf("got %v, %v, want context.Canceled", learned, err)
+			}
+		})
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := algorithm(t, "ials").Fit(ctx, checkerboard(4), func(model.Progress) { cancel() })
 	if !errors.Is(err, context.Canceled) {
@@ -167,48 +168,52 @@ func TestDegenerateInput(t *testing.T) {
 		"small weight": {Items: []int32{0}, Weights: []float32{1e-30}},
 		"long":         {Items: slices.Repeat([]int32{0}, 500)},
 	}
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		for set, data := range sets {
-			learned := fit(t, algorithm(t, name), data)
-			if learned.Items() != data.ByUser.Width {
-				t.Errorf("%s: %d items, want %d", set, learned.Items(), data.ByUser.Width)
-			}
-			for what, history := range histories {
-				for i, score := range scoresOf(learned, history) {
-					if math.IsNaN(float64(score)) || math.IsInf(float64(score), 0) {
-						t.Fatalf("%s, %s history: item %d scores %v", set, what, i, score)
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			for set, data := range sets {
+				learned := fit(t, algorithm(t, name), data)
+				if learned.Items() != data.ByUser.Width {
+					t.Errorf("%s: %d items, want %d", set, learned.Items(), data.ByUser.Width)
+				}
+				for what, history := range histories {
+					for i, score := range scoresOf(learned, history) {
+						if math.IsNaN(float64(score)) || math.IsInf(float64(score), 0) {
+							t.Fatalf("%s, %s history: item %d scores %v", set, what, i, score)
+						}
 					}
 				}
+				if _, err := model.Read(bytes.NewReader(bytesOf(t, learned))); err != nil {
+					t.Errorf("%s: cannot be read back: %v", set, err)
+				}
 			}
-			if _, err := model.Read(bytes.NewReader(bytesOf(t, learned))); err != nil {
-				t.Errorf("%s: cannot be read back: %v", set, err)
-			}
-		}
-	})
+		})
+	}
 }
 
 // TestScoresTogether has many goroutines score at once; the race detector
 // listens.
 func TestScoresTogether(t *testing.T) {
 	data := clusters(60, 40, 4, 1)
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		learned := fit(t, algorithm(t, name), data)
-		var alone [][]float32
-		for u := range data.ByUser.Rows() {
-			alone = append(alone, scoresOf(learned, data.History(u)))
-		}
-		var wait sync.WaitGroup
-		for range 8 {
-			wait.Go(func() {
-				for u := range alone {
-					if !slices.Equal(scoresOf(learned, data.History(u)), alone[u]) {
-						t.Errorf("user %d: other scores in company", u)
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			learned := fit(t, algorithm(t, name), data)
+			var alone [][]float32
+			for u := range data.ByUser.Rows() {
+				alone = append(alone, scoresOf(learned, data.History(u)))
+			}
+			var wait sync.WaitGroup
+			for range 8 {
+				wait.Go(func() {
+					for u := range alone {
+						if !slices.Equal(scoresOf(learned, data.History(u)), alone[u]) {
+							t.Errorf("user %d: other scores in company", u)
+						}
 					}
-				}
-			})
-		}
-		wait.Wait()
-	})
+				})
+			}
+			wait.Wait()
+		})
+	}
 }
 
 // TestRenamedUsers expects that it does not matter in which order users stand.
@@ -219,17 +224,19 @@ func TestRenamedUsers(t *testing.T) {
 	for to, from := range rand.New(rand.NewPCG(3, 3)).Perm(len(renamed)) {
 		renamed[to] = data.History(from).Items
 	}
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		learned, other := fit(t, algorithm(t, name), data), fit(t, algorithm(t, name), interactions(40, renamed...))
-		for u := range renamed {
-			want, got := scoresOf(learned, data.History(u)), scoresOf(other, data.History(u))
-			for i := range want {
-				if math.Abs(float64(want[i]-got[i])) > 1e-3*(1+math.Abs(float64(want[i]))) {
-					t.Fatalf("user %d, item %d: %v, renamed %v", u, i, want[i], got[i])
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			learned, other := fit(t, algorithm(t, name), data), fit(t, algorithm(t, name), interactions(40, renamed...))
+			for u := range renamed {
+				want, got := scoresOf(learned, data.History(u)), scoresOf(other, data.History(u))
+				for i := range want {
+					if math.Abs(float64(want[i]-got[i])) > 1e-3*(1+math.Abs(float64(want[i]))) {
+						t.Fatalf("user %d, item %d: %v, renamed %v", u, i, want[i], got[i])
+					}
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // TestQuality holds every algorithm between a floor and a ceiling on generated
@@ -238,40 +245,44 @@ func TestQuality(t *testing.T) {
 	full := clusters(400, 120, 6, 5)
 	train, hidden := hideLast(full)
 	bounds := map[string][2]float64{"popular": {.05, .25}}
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		learned := fit(t, algorithm(t, name), train)
-		hits := 0
-		for u, item := range hidden {
-			if slices.Contains(topUnseen(learned, train.History(u), 20), item) {
-				hits++
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			learned := fit(t, algorithm(t, name), train)
+			hits := 0
+			for u, item := range hidden {
+				if slices.Contains(topUnseen(learned, train.History(u), 20), item) {
+					hits++
+				}
 			}
-		}
-		rate, bound := float64(hits)/float64(len(hidden)), [2]float64{.75, .97}
-		if special, ok := bounds[name]; ok {
-			bound = special
-		}
-		if rate < bound[0] || rate > bound[1] {
-			t.Errorf("hit rate@20 %.3f, want %v", rate, bound)
-		}
-	})
+			rate, bound := float64(hits)/float64(len(hidden)), [2]float64{.75, .97}
+			if special, ok := bounds[name]; ok {
+				bound = special
+			}
+			if rate < bound[0] || rate > bound[1] {
+				t.Errorf("hit rate@20 %.3f, want %v", rate, bound)
+			}
+		})
+	}
 }
 
 func TestTellsProgress(t *testing.T) {
-	everyAlgorithm(t, func(t *testing.T, name string) {
-		var told []model.Progress
-		_, err := algorithm(t, name).Fit(t.Context(), checkerboard(6), func(p model.Progress) { told = append(told, p) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k, p := range told {
-			if p.Epoch != k+1 || p.Epochs != len(told) {
-				t.Errorf("call %d of %d says %d of %d", k+1, len(told), p.Epoch, p.Epochs)
+	for name := range suite {
+		t.Run(name, func(t *testing.T) {
+			var told []model.Progress
+			_, err := algorithm(t, name).Fit(t.Context(), checkerboard(6), func(p model.Progress) { told = append(told, p) })
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if len(told) == 0 {
-			t.Error("never told")
-		}
-	})
+			for k, p := range told {
+				if p.Epoch != k+1 || p.Epochs != len(told) {
+					t.Errorf("call %d of %d says %d of %d", k+1, len(told), p.Epoch, p.Epochs)
+				}
+			}
+			if len(told) == 0 {
+				t.Error("never told")
+			}
+		})
+	}
 }
 
 // checkerboard returns size users and size items; user u likes every item of

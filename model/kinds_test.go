@@ -1,0 +1,64 @@
+package model_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"kindred/model"
+)
+
+func TestKinds(t *testing.T) {
+	for _, kind := range model.Kinds() {
+		algorithm, err := model.New(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if algorithm.Kind() != kind {
+			t.Errorf("%s calls itself %s", kind, algorithm.Kind())
+		}
+		if err := algorithm.Validate(); err != nil {
+			t.Errorf("%s: invalid by default: %v", kind, err)
+		}
+		settings, err := json.Marshal(algorithm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := model.FromJSON(kind, settings)
+		if err != nil || !reflect.DeepEqual(again, algorithm) {
+			t.Errorf("%s: settings %s come back as %+v, error %v", kind, settings, again, err)
+		}
+	}
+}
+
+func TestFromJSON(t *testing.T) {
+	for name, test := range map[string]struct{ kind, settings, want string }{
+		"nothing":           {"ials", ``, ""},
+		"an empty object":   {"itemknn", `{}`, ""},
+		"over the defaults": {"ials", `{"factors": 64, "seed": 7}`, ""},
+		"unknown kind":      {"svd", `{}`, "there are popular, itemknn, ials"},
+		"unknown setting":   {"ials", `{"factor": 64}`, `unknown field "factor"`},
+		"wrong type":        {"ials", `{"factors": "many"}`, "factors"},
+		"not JSON":          {"ials", `{`, "settings of ials"},
+		"two objects":       {"ials", `{} {}`, "nothing after it"},
+		"several faults":    {"ials", `{"factors": 0, "lambda": -1}`, "lambda is -1"},
+		"also the first":    {"ials", `{"factors": 0, "lambda": -1}`, "factors is 0, not between 1 and 2048"},
+		"zero neighbours":   {"itemknn", `{"neighbours": 0}`, "neighbours is 0"},
+		"windows swapped":   {"popular", `{"short_days": 30, "long_days": 3}`, "long_days is 3"},
+	} {
+		algorithm, err := model.FromJSON(test.kind, []byte(test.settings))
+		if test.want == "" && (err != nil || algorithm == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: got %v, want %q", name, err, test.want)
+		}
+	}
+	algorithm, err := model.FromJSON("ials", []byte(`{"factors": 64}`))
+	want := model.NewIALS()
+	want.Factors = 64
+	if err != nil || !reflect.DeepEqual(algorithm, model.Algorithm(want)) {
+		t.Errorf("got %+v, want %+v", algorithm, want)
+	}
+}
