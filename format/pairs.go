@@ -57,7 +57,7 @@ func ReadPairs(path, layout string, fn func(Pair) error) error {
 // guessLayout looks at the first lines: a header or another separator than
 // spaces means triples, as do lines all of the same three or four cells.
 func guessLayout(f *file) string {
-	head, _ := f.Peek(4096) //nolint:errcheck // a short file is fine
+	head, _ := f.Peek(4096)
 	lines := strings.Split(strings.TrimSpace(string(head)), "\n")
 	if strings.Contains(lines[0], ":token") {
 		return "recbole"

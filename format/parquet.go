@@ -79,7 +79,7 @@ func (t *parquetTable) next() (rec *record, err error) {
 }
 
 func plain(v parquet.Value) any {
-	switch v.Kind() { //nolint:exhaustive // the rest is bytes
+	switch v.Kind() {
 	case parquet.Boolean:
 		return v.Boolean()
 	case parquet.Int32:

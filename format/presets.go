@@ -9,7 +9,7 @@ import (
 	"kindred"
 )
 
-func split(sep string, names string) func(*file) (table, error) {
+func split(sep, names string) func(*file) (table, error) {
 	return func(f *file) (table, error) {
 		return &splitTable{f: f, sep: sep, names: strings.Fields(names), latin1: true}, nil
 	}

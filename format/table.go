@@ -38,7 +38,6 @@ type table interface {
 // layout is how a file is to be read.
 type layout struct {
 	table  func(*file) (table, error)
-	names  []string // for files without a header
 	entity string
 	kind   kindred.Kind
 	amend  func(*Row, *record) *Reject // what a preset adds to a row
@@ -251,7 +250,7 @@ func (r *record) set(at int, raw json.RawMessage) {
 	r.raw[at] = raw
 	switch {
 	case len(raw) > 0 && raw[0] == '"':
-		_ = json.Unmarshal(raw, &r.cells[at]) //nolint:errcheck // valid: the decoder cut it out
+		_ = json.Unmarshal(raw, &r.cells[at])
 	case bytes.Equal(raw, []byte("null")):
 		r.cells[at], r.raw[at] = "", nil
 	default:
