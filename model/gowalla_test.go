@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"kindred/dataset"
 	"kindred/linalg"
@@ -36,10 +35,10 @@ func BenchmarkGowalla(b *testing.B) {
 			var epochs []float64
 			var learned model.Learned
 			for b.Loop() {
-				last := time.Now()
+				last := b.Elapsed()
 				learned, err = algorithm.Fit(b.Context(), train, func(model.Progress) {
-					epochs = append(epochs, time.Since(last).Seconds())
-					last = time.Now()
+					epochs = append(epochs, (b.Elapsed() - last).Seconds())
+					last = b.Elapsed()
 				})
 				if err != nil {
 					b.Fatal(err)
