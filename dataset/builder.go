@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -32,26 +33,37 @@ type record struct {
 	effect effect
 }
 
+// rule is what events of one kind do.
+type rule struct {
+	kind   kindred.Kind
+	amount float32
+	effect effect
+}
+
 // chunkRecords is how many records are allocated at once: growing copies
 // nothing and wastes at most 1.5 MB.
 const chunkRecords = 1 << 16
 
 // Builder gathers events, in any order, into Interactions: the same events
 // give the same bytes whatever the order of Add. It keeps 24 bytes an event
-// and each identifier once; Build needs 24 bytes an event more while it runs,
-// and its result is 16 bytes for each user and item that met. A Builder is
+// and each identifier once; Build needs 24 bytes an event and 24 for each
+// user and item that met more while it runs, and its result is 16 bytes for each user and item that met. A Builder is
 // for one goroutine.
+//
+// Events that follow one of the same user, item or kind are taken in faster.
 type Builder struct {
 	settings Settings
 	users    *Dict
 	items    *Dict
 	chunks   [][]record
 	highest  float32 // rating seen
+	rule     rule    // of the last event's kind
 }
 
 // NewBuilder returns an empty builder. Build reports invalid settings.
 func NewBuilder(settings Settings) *Builder {
-	return &Builder{settings: settings, users: NewDict(), items: NewDict()}
+	settings.Weights = maps.Clone(settings.Weights)
+	return &Builder{settings: settings, users: NewDict(), items: NewDict(), rule: settings.rule("")}
 }
 
 // Add takes an event in. Kinds of weight 0 and events without an item teach
@@ -60,20 +72,10 @@ func (b *Builder) Add(e *kindred.Event) {
 	if e.Item == "" {
 		return
 	}
-	r := record{time: e.Time.UnixMilli(), amount: 1}
-	if weight, named := b.settings.Weights[e.Kind]; named {
-		r.amount = float32(weight)
+	if e.Kind != b.rule.kind {
+		b.rule = b.settings.rule(e.Kind)
 	}
-	switch e.Kind { //nolint:exhaustive // every other kind adds its weight
-	case kindred.Refund:
-		r.effect = refund
-	case kindred.Dislike:
-		r.effect = erases
-	case kindred.Purchase:
-		r.effect = buys
-	case kindred.Rating:
-		r.effect = rates
-	}
+	r := record{time: e.Time.UnixMilli(), amount: b.rule.amount, effect: b.rule.effect}
 	if r.amount == 0 && r.effect < refund {
 		return
 	}
@@ -87,6 +89,24 @@ func (b *Builder) Add(e *kindred.Event) {
 	}
 	last := &b.chunks[len(b.chunks)-1]
 	*last = append(*last, r)
+}
+
+func (s Settings) rule(kind kindred.Kind) rule {
+	r := rule{kind: kind, amount: 1}
+	if weight, named := s.Weights[kind]; named {
+		r.amount = float32(weight)
+	}
+	switch kind { //nolint:exhaustive // every other kind adds its weight
+	case kindred.Refund:
+		r.effect = refund
+	case kindred.Dislike:
+		r.effect = erases
+	case kindred.Purchase:
+		r.effect = buys
+	case kindred.Rating:
+		r.effect = rates
+	}
+	return r
 }
 
 // Build makes the interactions of all events, aged relative to now; an event
@@ -175,19 +195,27 @@ type pair struct {
 // pairs sums the records of each user and item. The records stand as sorted
 // leaves them, and so do the pairs.
 func (b *Builder) pairs(records []record, now time.Time) []pair {
-	var pairs []pair
+	moment, met := now.UnixMilli(), 0
+	for i := range records {
+		if i == 0 || !sameMeeting(&records[i], &records[i-1]) {
+			met++
+		}
+	}
+	pairs := make([]pair, 0, met)
 	for lo := 0; lo < len(records); {
 		hi := lo + 1
-		for hi < len(records) && records[hi].user == records[lo].user && records[hi].item == records[lo].item {
+		for hi < len(records) && sameMeeting(&records[hi], &records[lo]) {
 			hi++
 		}
-		if weight, last := b.sum(records[lo:hi], now.UnixMilli()); weight > 0 {
+		if weight, last := b.sum(records[lo:hi], moment); weight > 0 {
 			pairs = append(pairs, pair{floorSeconds(last), records[lo].user, records[lo].item, weight})
 		}
 		lo = hi
 	}
 	return pairs
 }
+
+func sameMeeting(a, b *record) bool { return a.user == b.user && a.item == b.item }
 
 // sum returns the weight that one pair's records, in time order, come to, and
 // the time of the last that counts.
@@ -284,7 +312,10 @@ func assemble(users, items *Dict, pairs []pair) *Interactions {
 	for u := range users.Len() {
 		m.Starts[u+1] += m.Starts[u]
 		slices.SortFunc(pairs[m.Starts[u]:m.Starts[u+1]], func(a, b pair) int {
-			return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.item, b.item))
+			if a.time != b.time {
+				return cmp.Compare(a.time, b.time)
+			}
+			return cmp.Compare(a.item, b.item)
 		})
 	}
 	for i, p := range pairs {

@@ -1,6 +1,10 @@
 package dataset
 
-import "slices"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
 // Part names a part of data that somebody else split.
 type Part uint8
@@ -25,9 +29,16 @@ type Fixed struct {
 // NewFixed returns an empty split.
 func NewFixed() *Fixed { return &Fixed{Users: NewDict(), Items: NewDict()} }
 
-// Add puts a user's meeting with an item, of a weight above zero, into a part.
-// time is in unix seconds, or any number that grows with time.
+// Add puts a user's meeting with an item into a part. time is in unix seconds,
+// or any number that grows with time. It panics if there is no such part or
+// the weight is not finite and above zero.
 func (f *Fixed) Add(part Part, user, item string, weight float32, time int64) {
+	if part > TestPart {
+		panic(fmt.Sprintf("dataset: adding to part %d (use TrainPart, ValidationPart or TestPart)", part))
+	}
+	if !(weight > 0 && weight <= math.MaxFloat32) {
+		panic(fmt.Sprintf("dataset: adding a weight of %g (use a finite one above zero)", weight))
+	}
 	f.parts[part] = append(f.parts[part], pair{time, f.Users.Add(user), f.Items.Add(item), weight})
 }
 
@@ -63,12 +74,13 @@ func merged(pairs []pair) []pair {
 
 func (f *Fixed) cases(train *Interactions, part Part) []Case {
 	var cases []Case
-	pairs := merged(f.parts[part])
+	pairs, known := merged(f.parts[part]), newMarks(f.Items.Len())
 	for lo := 0; lo < len(pairs); {
 		c := Case{User: pairs[lo].user, History: train.History(int(pairs[lo].user))}
+		known.set(c.History.Items)
 		hi := lo
 		for ; hi < len(pairs) && pairs[hi].user == c.User; hi++ {
-			if !slices.Contains(c.History.Items, pairs[hi].item) {
+			if !known.has(pairs[hi].item) {
 				c.Relevant = append(c.Relevant, pairs[hi].item)
 			}
 		}
@@ -79,3 +91,22 @@ func (f *Fixed) cases(train *Interactions, part Part) []Case {
 	}
 	return cases
 }
+
+// marks is a set of items that is emptied in no time: an item is in it if its
+// mark is the current round's.
+type marks struct {
+	rounds []int32
+	round  int32
+}
+
+func newMarks(items int) *marks { return &marks{rounds: make([]int32, items)} }
+
+// set makes the set hold the given items only.
+func (m *marks) set(items []int32) {
+	m.round++
+	for _, i := range items {
+		m.rounds[i] = m.round
+	}
+}
+
+func (m *marks) has(item int32) bool { return m.rounds[item] == m.round }

@@ -97,7 +97,7 @@ func highestRating(records []record) float32 {
 
 // addCases turns the pairs after the cut, grouped by user, into cases.
 func (h *Holdout) addCases(s sortedRecords, pairs []pair) {
-	coldItems := map[int32]bool{}
+	coldItems, met := map[int32]bool{}, newMarks(h.Train.Items.Len())
 	for lo := 0; lo < len(pairs); {
 		hi := lo + 1
 		for hi < len(pairs) && pairs[hi].user == pairs[lo].user {
@@ -109,13 +109,14 @@ func (h *Holdout) addCases(s sortedRecords, pairs []pair) {
 		} else {
 			h.ColdUsers++
 		}
+		met.set(c.History.Items)
 		for _, p := range pairs[lo:hi] {
 			i, known := h.Train.Items.Index(s.items[p.item])
 			switch {
 			case !known:
 				c.Hidden++
 				coldItems[p.item] = true
-			case !slices.Contains(c.History.Items, i):
+			case !met.has(i):
 				c.Relevant = append(c.Relevant, i)
 			}
 		}
