@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -33,13 +32,6 @@ type record struct {
 	effect effect
 }
 
-// rule is what events of one kind do.
-type rule struct {
-	kind   kindred.Kind
-	amount float32
-	effect effect
-}
-
 // chunkRecords is how many records are allocated at once: growing copies
 // nothing and wastes at most 1.5 MB.
 const chunkRecords = 1 << 16
@@ -49,21 +41,17 @@ const chunkRecords = 1 << 16
 // and each identifier once; Build needs 24 bytes an event and 24 for each
 // user and item that met more while it runs, and its result is 16 bytes for each user and item that met. A Builder is
 // for one goroutine.
-//
-// Events that follow one of the same user, item or kind are taken in faster.
 type Builder struct {
 	settings Settings
 	users    *Dict
 	items    *Dict
 	chunks   [][]record
 	highest  float32 // rating seen
-	rule     rule    // of the last event's kind
 }
 
 // NewBuilder returns an empty builder. Build reports invalid settings.
 func NewBuilder(settings Settings) *Builder {
-	settings.Weights = maps.Clone(settings.Weights)
-	return &Builder{settings: settings, users: NewDict(), items: NewDict(), rule: settings.rule("")}
+	return &Builder{settings: settings, users: NewDict(), items: NewDict()}
 }
 
 // Add takes an event in. Kinds of weight 0 and events without an item teach
@@ -72,10 +60,20 @@ func (b *Builder) Add(e *kindred.Event) {
 	if e.Item == "" {
 		return
 	}
-	if e.Kind != b.rule.kind {
-		b.rule = b.settings.rule(e.Kind)
+	r := record{time: e.Time.UnixMilli(), amount: 1}
+	if weight, named := b.settings.Weights[e.Kind]; named {
+		r.amount = float32(weight)
 	}
-	r := record{time: e.Time.UnixMilli(), amount: b.rule.amount, effect: b.rule.effect}
+	switch e.Kind { //nolint:exhaustive // every other kind adds its weight
+	case kindred.Refund:
+		r.effect = refund
+	case kindred.Dislike:
+		r.effect = erases
+	case kindred.Purchase:
+		r.effect = buys
+	case kindred.Rating:
+		r.effect = rates
+	}
 	if r.amount == 0 && r.effect < refund {
 		return
 	}
@@ -89,24 +87,6 @@ func (b *Builder) Add(e *kindred.Event) {
 	}
 	last := &b.chunks[len(b.chunks)-1]
 	*last = append(*last, r)
-}
-
-func (s Settings) rule(kind kindred.Kind) rule {
-	r := rule{kind: kind, amount: 1}
-	if weight, named := s.Weights[kind]; named {
-		r.amount = float32(weight)
-	}
-	switch kind { //nolint:exhaustive // every other kind adds its weight
-	case kindred.Refund:
-		r.effect = refund
-	case kindred.Dislike:
-		r.effect = erases
-	case kindred.Purchase:
-		r.effect = buys
-	case kindred.Rating:
-		r.effect = rates
-	}
-	return r
 }
 
 // Build makes the interactions of all events, aged relative to now; an event

@@ -10,7 +10,6 @@ package dataset
 type Dict struct {
 	ids   []string
 	index map[string]int32
-	last  int32 // what Add returned last: logs repeat themselves
 }
 
 // NewDict returns a dictionary of the given identifiers, which must differ.
@@ -24,16 +23,12 @@ func NewDict(ids ...string) *Dict {
 
 // Add returns the index of id, numbering it if it is new.
 func (d *Dict) Add(id string) int32 {
-	if int(d.last) < len(d.ids) && d.ids[d.last] == id {
-		return d.last
+	if i, known := d.index[id]; known {
+		return i
 	}
-	i, known := d.index[id]
-	if !known {
-		i = int32(len(d.ids))
-		d.ids = append(d.ids, id)
-		d.index[id] = i
-	}
-	d.last = i
+	i := int32(len(d.ids))
+	d.ids = append(d.ids, id)
+	d.index[id] = i
 	return i
 }
 

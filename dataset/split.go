@@ -69,7 +69,7 @@ func (b *Builder) SplitAt(cut time.Time) (*Holdout, error) {
 		return nil, err
 	}
 	s, moment := b.sorted(), cut.UnixMilli()
-	var before, after []record
+	before, after := s.records[:0], []record(nil) // before takes no memory of its own
 	for _, r := range s.records {
 		if r.time < moment {
 			before = append(before, r)
