@@ -7,7 +7,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -98,31 +101,65 @@ func BenchmarkAppendBatches(b *testing.B) {
 }
 
 // BenchmarkAppendSingles is 64 goroutines that each wait for one event at a
-// time to be durable.
+// time to be durable, in a store that is filled already. It reports how long
+// they waited; -benchtime 500000x crosses several folds.
 func BenchmarkAppendSingles(b *testing.B) {
-	db := open(b, filepath.Join(b.TempDir(), "bench.db"))
-	var next atomic.Int64
-	b.SetParallelism(32)
+	n := eventsWanted()
+	db := filled(b, n)
+	next := atomic.Int64{}
+	next.Store(int64(n))
+	var mu sync.Mutex
+	var waits []time.Duration
+	b.SetParallelism(64 / runtime.GOMAXPROCS(0))
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		r := rand.New(rand.NewPCG(1, 2))
+		var own []time.Duration
 		for pb.Next() {
-			if _, err := db.AppendEvents(context.Background(), batch(r, int(next.Add(1)), 1)); err != nil {
+			list := batch(r, int(next.Add(1)), 1)
+			start := time.Now()
+			if _, err := db.AppendEvents(context.Background(), list); err != nil {
 				b.Error(err)
 			}
+			own = append(own, time.Since(start))
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		waits = append(waits, own...)
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	slices.Sort(waits)
+	for name, part := range map[string]float64{"p50-ms": 0.5, "p99-ms": 0.99, "p99.9-ms": 0.999, "max-ms": 1} {
+		wait := waits[int(part*float64(len(waits)-1))]
+		b.ReportMetric(wait.Seconds()*1000, name)
+	}
 }
 
 func BenchmarkUserEvents(b *testing.B) {
 	db := filled(b, eventsWanted())
-	r := rand.New(rand.NewPCG(3, 4))
-	for b.Loop() {
-		user := kindred.UserID(fmt.Sprintf("u%09d", r.IntN(benchUsers)))
-		if events, err := db.UserEvents(b.Context(), user, 20); err != nil || len(events) == 0 {
-			b.Fatal(len(events), err)
-		}
+	heavy := batch(rand.New(rand.NewPCG(5, 6)), 1<<30, 5000)
+	for i := range heavy {
+		heavy[i].User = "heavy"
 	}
+	if _, err := db.AppendEvents(b.Context(), heavy); err != nil {
+		b.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	b.Run("20", func(b *testing.B) {
+		for b.Loop() {
+			user := kindred.UserID(fmt.Sprintf("u%09d", r.IntN(benchUsers)))
+			if events, err := db.UserEvents(b.Context(), user, 20); err != nil || len(events) == 0 {
+				b.Fatal(len(events), err)
+			}
+		}
+	})
+	b.Run("1000", func(b *testing.B) {
+		for b.Loop() {
+			if events, err := db.UserEvents(b.Context(), "heavy", 1000); err != nil || len(events) != 1000 {
+				b.Fatal(len(events), err)
+			}
+		}
+	})
 }
 
 func BenchmarkScanEvents(b *testing.B) {
@@ -151,7 +188,7 @@ func BenchmarkOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "bench.db")
 	db := open(b, path)
 	r := rand.New(rand.NewPCG(1, 2))
-	for first := 0; first < 800_000; first += 10_000 {
+	for first := 0; first < eventsWanted(); first += 10_000 {
 		if _, err := db.AppendEvents(b.Context(), batch(r, first, 10_000)); err != nil {
 			b.Fatal(err)
 		}

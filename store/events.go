@@ -58,7 +58,7 @@ func recordOf(e *kindred.Event) (record, error) {
 		return record{}, errors.New("an event needs an ID, a user and a kind")
 	}
 	r := record{
-		id:    strings.Clone(e.ID), // may be part of a request's body; the tail keeps it
+		id:    e.ID,
 		user:  string(e.User),
 		item:  string(e.Item),
 		kind:  string(e.Kind),
@@ -85,9 +85,25 @@ func (w *writer) append(rows []record, fresh []bool) error {
 		return err
 	}
 	into := newInserter(w.conn, "INSERT INTO events (seq, user, item, kind, time, value, id, extra) VALUES ", 8)
+	var added []int // the rows of which into may still hold some
+	first := w.state.lastSeq + 1
 	for i := range rows {
 		r := &rows[i]
-		if _, known := w.ids[r.id]; known || stored[r.id] {
+		if stored[r.id] {
+			continue
+		}
+		hash := hashOf(r.id)
+		known, err := w.isWaiting(hash, func(seq int64) (bool, error) {
+			if seq >= first {
+				return rows[added[seq-first]].id == r.id, nil
+			}
+			_, found, err := w.conn.queryInt("SELECT 1 FROM events WHERE seq = ? AND id = ?", seq, r.id)
+			return found, err
+		})
+		if err != nil {
+			return err
+		}
+		if known {
 			continue
 		}
 		user, item, kind, err := w.number(r)
@@ -104,11 +120,22 @@ func (w *writer) append(rows []record, fresh []bool) error {
 		if err := into.add(s.lastSeq, user, item, kind, r.time, r.value, r.id, r.extra); err != nil {
 			return err
 		}
-		w.ids[r.id] = s.lastSeq
-		w.pending = append(w.pending, moment{user: user, time: r.time, seq: s.lastSeq})
+		w.ids.add(hash, s.lastSeq)
+		w.pending = append(w.pending, waiting{moment{user: user, time: r.time, seq: s.lastSeq}, hash})
+		added = append(added, i)
 		fresh[i] = true
 	}
 	return into.flush()
+}
+
+// isWaiting says whether an event that waits has an ID with this hash and is
+// the one asked for.
+func (w *writer) isWaiting(hash int64, is func(seq int64) (bool, error)) (bool, error) {
+	found, err := w.ids.find(hash, is)
+	if !found && err == nil && w.fold != nil {
+		found, err = w.fold.ids.find(hash, is)
+	}
+	return found, err
 }
 
 // number looks up or gives out the numbers for a row's names.
@@ -215,7 +242,7 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 		return nil, true, nil
 	}
 	collect := func(row []driver.Value) error {
-		recent = append(recent, moment{time: intOf(row[0]), seq: intOf(row[1])})
+		recent = append(recent, moment{user: id, time: intOf(row[0]), seq: intOf(row[1])})
 		return nil
 	}
 	if s.folded > 0 {
@@ -231,6 +258,7 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 		}
 	}
 	slices.SortFunc(recent, newestFirst)
+	recent = slices.Compact(recent) // of a fold under way, by_user has a part
 	recent = recent[:min(limit, len(recent))]
 	events = make([]kindred.Event, 0, len(recent))
 	err = c.query(ctx, func(row []driver.Value) error {

@@ -15,59 +15,102 @@ import (
 // event: with 2.5 million events stored, 25 µs an event, most of it writing
 // 4 KiB pages for 15-byte entries. Sorted and many at a time, entries that
 // belong to a page share its write: 3 µs. What waits is found through memory
-// (about 100 bytes an event), which is read back at Open (1 µs an event).
+// (about 150 bytes an event), which is read back at Open (1 µs an event).
 //
 // A fold writes most pages of both indexes, so in a large store it waits for
 // an eighth of what is folded already, up to foldAtMost.
 const (
-	foldAt     = 1 << 18
+	foldAt     = 1 << 17
 	foldAtMost = 1 << 20
 )
 
-func (w *writer) isFoldDue() bool {
-	return int64(len(w.ids)) >= max(int64(w.foldAt), min(w.saved.folded/8, foldAtMost))
+// foldSlice is how many events a transaction folds beside as many as it
+// appends: so a fold ends before the next is due, and none waits long for it.
+const foldSlice = 512
+
+// fold is the entering of one generation of waiting events into by_user and
+// seen, in slices that go along with the transactions of others. Each slice is
+// the next range of an index's keys, so a page is still written about once.
+//
+// Until the last slice is committed the events count as waiting, and what
+// reads the indexes passes over what it knows already. So nothing needs to
+// note how far a fold has come: after a crash, or when another process was
+// first, it begins anew and ignores the entries that are there.
+type fold struct {
+	ids          idSet
+	upto         int64 // the last event it folds
+	byUser, seen *ascending
 }
 
-// foldIfDue folds in a transaction of its own.
-func (w *writer) foldIfDue() error {
-	if !w.isFoldDue() {
-		return nil
-	}
-	return w.transact(func() error {
-		if !w.isFoldDue() { // another process was first
+func (w *writer) isFoldDue() bool {
+	return int64(len(w.events)) >= max(int64(w.foldAt), min(w.state.folded/8, foldAtMost))
+}
+
+// foldSome folds about n events more, if it is time to.
+func (w *writer) foldSome(n int) error {
+	if w.fold == nil {
+		if !w.isFoldDue() {
 			return nil
 		}
-		return w.fold()
-	})
+		w.beginFold()
+	}
+	f := w.fold
+	err := w.enter(f.byUser, n, intoByUser, func(e waiting) []driver.Value { return []driver.Value{e.user, e.time, e.seq} })
+	if err == nil {
+		err = w.enter(f.seen, n, intoSeen, func(e waiting) []driver.Value { return []driver.Value{e.hash, e.seq} })
+	}
+	if err == nil && f.byUser.isEmpty() && f.seen.isEmpty() {
+		w.state.folded = f.upto
+	}
+	return err
 }
 
-// fold enters the waiting events into by_user and seen.
-func (w *writer) fold() error {
-	if _, err := w.conn.exec(`INSERT INTO by_user SELECT user, time, seq FROM events
-		WHERE seq > ? ORDER BY user, time, seq`, w.state.folded); err != nil {
-		return err
+// beginFold makes all that waits, and is committed, the next to be folded.
+func (w *writer) beginFold() {
+	if len(w.erased) > 0 {
+		w.events = slices.DeleteFunc(w.events, func(e waiting) bool { return w.erased[e.user] })
+		clear(w.erased)
 	}
-	type entry struct{ hash, seq int64 }
-	entries := make([]entry, 0, len(w.ids))
-	for id, seq := range w.ids {
-		if seq > w.state.folded {
-			entries = append(entries, entry{hashOf(id), seq})
+	w.fold = &fold{
+		ids:    w.ids,
+		upto:   w.saved.lastSeq,
+		byUser: newAscending(slices.Clone(w.events), byUserOrder),
+		seen:   newAscending(w.events, seenOrder),
+	}
+	w.events, w.ids = nil, idSet{}
+	w.tail.turn()
+}
+
+const (
+	intoByUser = "INSERT OR IGNORE INTO by_user (user, time, seq) VALUES "
+	intoSeen   = "INSERT OR IGNORE INTO seen (hash, seq) VALUES "
+)
+
+func byUserOrder(a, b waiting) int {
+	return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq))
+}
+
+func seenOrder(a, b waiting) int {
+	return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.seq, b.seq))
+}
+
+// enter inserts the next n events into an index.
+func (w *writer) enter(from *ascending, n int, text string, row func(waiting) []driver.Value) error {
+	width := strings.Count(text, ",") + 1
+	into := newInserter(w.conn, text, width)
+	for n > 0 && !from.isEmpty() {
+		part := from.take(n)
+		n -= len(part)
+		for _, e := range part {
+			if w.erased[e.user] {
+				continue
+			}
+			if err := into.add(row(e)...); err != nil {
+				return err
+			}
 		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.seq, b.seq))
-	})
-	into := newInserter(w.conn, "INSERT INTO seen (hash, seq) VALUES ", 2)
-	for _, e := range entries {
-		if err := into.add(e.hash, e.seq); err != nil {
-			return err
-		}
-	}
-	if err := into.flush(); err != nil {
-		return err
-	}
-	w.state.folded = w.state.lastSeq
-	return nil
+	return into.flush()
 }
 
 // hashOf is what seen knows an ID by. Two IDs may share a hash, so whoever

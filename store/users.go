@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 
 	"kindred"
 )
@@ -130,7 +131,7 @@ func (w *writer) erase(user string) (events int64, err error) {
 		return 0, noUser(kindred.UserID(user))
 	}
 	// by_user must know all of the user's events.
-	if err := w.fold(); err != nil {
+	if err := w.enterUser(id); err != nil {
 		return 0, err
 	}
 	if err := w.conn.script("PRAGMA secure_delete = ON"); err != nil {
@@ -145,9 +146,27 @@ func (w *writer) erase(user string) (events int64, err error) {
 	}
 	err = errors.Join(err, w.conn.script("PRAGMA secure_delete = OFF"))
 	w.users.clear()
+	w.erased[id] = true
 	w.state.users--
 	w.state.erased++
 	return events, err
+}
+
+// enterUser folds the events of one user.
+func (w *writer) enterUser(user int64) error {
+	moments, _, _ := w.tail.of(user, w.state.folded, w.state.lastSeq, math.MaxInt)
+	for _, e := range w.pending {
+		if e.user == user {
+			moments = append(moments, e.moment)
+		}
+	}
+	into := newInserter(w.conn, intoByUser, 3)
+	for _, m := range moments {
+		if err := into.add(m.user, m.time, m.seq); err != nil {
+			return err
+		}
+	}
+	return into.flush()
 }
 
 // Events are blanked in place before they go: to delete one may move its
@@ -179,7 +198,6 @@ func (w *writer) eraseEvents(user int64) (events int64, err error) {
 		if _, err := w.conn.exec("DELETE FROM seen WHERE hash = ? AND seq = ?", hashOf(e.id), e.seq); err != nil {
 			return 0, err
 		}
-		delete(w.ids, e.id)
 		isEnd = isEnd || e.time == s.firstTime || e.time == s.lastTime
 	}
 	for _, text := range []string{blankEvents, deleteEvents, "DELETE FROM by_user WHERE user = ?"} {

@@ -100,8 +100,13 @@ type writer struct {
 	saved state // as committed
 	state state // as it will be
 
-	ids     map[string]int64 // of events after saved.folded: seq by ID
-	pending []moment         // appended in this transaction, not yet in tail
+	// The events after saved.folded: those of fold, if there is one, and
+	// these, in ids already when they are only pending.
+	fold    *fold
+	events  []waiting
+	ids     idSet
+	pending []waiting      // appended in this transaction
+	erased  map[int64]bool // users of whom events may still wait
 
 	users, items, kinds *names
 }
@@ -112,7 +117,8 @@ func newWriter(c *conn, t *tail, foldAt int) *writer {
 		tail:   t,
 		probe:  newProbe(),
 		foldAt: foldAt,
-		ids:    map[string]int64{},
+		ids:    idSet{},
+		erased: map[int64]bool{},
 		users:  newNames("users"),
 		items:  newNames("items"),
 		kinds:  newNames("kinds"),
@@ -154,10 +160,16 @@ func (w *writer) commitGroup(group []*job) {
 		return
 	}
 	told := make([]bool, len(group))
-	err := w.foldIfDue()
-	if err == nil {
-		err = w.transact(func() error { return w.doAll(group, told) })
+	rows := foldSlice
+	for _, j := range group {
+		rows += j.rows
 	}
+	err := w.transact(func() error {
+		if err := w.foldSome(rows); err != nil {
+			return err
+		}
+		return w.doAll(group, told)
+	})
 	for i, j := range group {
 		if !told[i] {
 			j.done <- err
@@ -239,22 +251,35 @@ func (w *writer) catchUp() error {
 	from := w.saved.lastSeq
 	if s.folded != w.saved.folded || s.erased != w.saved.erased || from < s.folded {
 		from = s.folded
-		clear(w.ids)
-		w.tail.reset(s.folded)
+		w.dropWaiting(s.folded)
 	}
-	var news []moment
+	news := make([]waiting, 0, s.lastSeq-from)
 	err = w.conn.rows(func(row []driver.Value) error {
-		m := moment{seq: intOf(row[0]), user: intOf(row[1]), time: intOf(row[2])}
-		w.ids[textOf(row[3])] = m.seq
-		news = append(news, m)
+		e := waiting{moment{seq: intOf(row[0]), user: intOf(row[1]), time: intOf(row[2])}, hashOf(textOf(row[3]))}
+		w.ids.add(e.hash, e.seq)
+		news = append(news, e)
 		return nil
 	}, "SELECT seq, user, time, id FROM events WHERE seq > ?", from)
 	if err != nil {
 		return err
 	}
-	w.tail.add(news, s.lastSeq)
+	w.keep(news)
 	w.saved = s
 	return nil
+}
+
+// keep adds events of the log to those that wait.
+func (w *writer) keep(events []waiting) {
+	w.events = append(w.events, events...)
+	w.tail.add(events, w.state.lastSeq)
+}
+
+// dropWaiting forgets the waiting events, for those after a seq to be read
+// anew.
+func (w *writer) dropWaiting(after int64) {
+	w.fold, w.events, w.ids = nil, nil, idSet{}
+	clear(w.erased)
+	w.tail.reset(after)
 }
 
 // commit keeps what was done and shows it to readers.
@@ -274,14 +299,10 @@ func (w *writer) commit() error {
 		return err
 	}
 	if w.state.folded != w.saved.folded {
-		w.tail.reset(w.state.folded)
-		for id, seq := range w.ids {
-			if seq <= w.state.folded {
-				delete(w.ids, id)
-			}
-		}
+		w.fold = nil
+		w.tail.drop(w.state.folded)
 	}
-	w.tail.add(w.pending, w.state.lastSeq)
+	w.keep(w.pending)
 	w.pending, w.saved = w.pending[:0], w.state
 	return nil
 }
@@ -291,8 +312,7 @@ func (w *writer) commit() error {
 func (w *writer) forget() {
 	w.saved, w.state = state{}, state{}
 	w.pending = w.pending[:0]
-	clear(w.ids)
-	w.tail.reset(0)
+	w.dropWaiting(0)
 	for _, n := range []*names{w.users, w.items, w.kinds} {
 		n.clear()
 	}
