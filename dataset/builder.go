@@ -38,9 +38,9 @@ const chunkRecords = 1 << 16
 
 // Builder gathers events, in any order, into Interactions: the same events
 // give the same bytes whatever the order of Add. It keeps 24 bytes an event
-// and each identifier once; Build needs 24 bytes an event and 24 for each
-// user and item that met more while it runs, and its result is 16 bytes for each user and item that met. A Builder is
-// for one goroutine.
+// and each identifier once; while Build runs it needs 24 bytes more for each
+// event and for each user and item that met, and its result is 16 bytes for
+// each of the latter. A Builder is for one goroutine.
 type Builder struct {
 	settings Settings
 	users    *Dict
