@@ -1,4 +1,3 @@
-// Package recommend is the read path: from a user or a session to a list.
 package recommend
 
 import (
@@ -9,12 +8,13 @@ import (
 
 // Request asks for a list.
 type Request struct {
-	User        kindred.UserID
-	Session     []SessionItem // oldest first
+	User        kindred.UserID // empty: anonymous
+	Session     []SessionItem  // what was done in the session at hand, oldest first
 	N           int
 	Exclude     []kindred.ItemID
+	Filter      *Filter        // nil: everything
 	ContextItem kindred.ItemID // the item being looked at
-	Explain     bool
+	Explain     bool           // give a Trace
 }
 
 // SessionItem is one thing done in the session at hand.
@@ -27,8 +27,9 @@ type SessionItem struct {
 // Answer is a list.
 type Answer struct {
 	RequestID string
-	Model     *ModelRef // nil: no model is live
+	Model     *ModelRef // nil: no model took part
 	Items     []Item
+	Trace     *Trace
 }
 
 // ModelRef names the model that answered.
@@ -37,14 +38,28 @@ type ModelRef struct{ Version, Kind string }
 // Item is one place of a list.
 type Item struct {
 	ID     kindred.ItemID
-	Score  float64
-	Source string
+	Score  float64 // comparable within one source of one answer only
+	Source string  // what proposed it: a model's kind, similar, popular, trending or newest
 	Reason Reason
 }
 
 // Reason says why an item is there.
 type Reason struct {
 	Code string
-	Item kindred.ItemID
+	Item kindred.ItemID // of the history, if it is because of one
 	Text string
+}
+
+// Trace says what became of the candidates and where the time went.
+type Trace struct {
+	History int     `json:"history"` // items the answer is based on
+	Seen    int     `json:"seen"`    // items hidden because the user knows them
+	Stages  []Stage `json:"stages"`
+}
+
+// Stage is one step of an answer.
+type Stage struct {
+	Name         string `json:"name"`
+	Items        int    `json:"items"` // in the list when it ended
+	Microseconds int64  `json:"us"`
 }

@@ -149,6 +149,15 @@ func (db *DB) ScanItems(ctx context.Context, fn func(*kindred.Item) error) error
 	})
 }
 
+// ScanDeletedItems calls fn with the ID of every item that was taken out of the
+// catalogue.
+func (db *DB) ScanDeletedItems(ctx context.Context, fn func(kindred.ItemID) error) error {
+	return db.read(ctx, "scanning deleted items", func(c *conn) error {
+		return c.query(ctx, func(row []driver.Value) error { return fn(kindred.ItemID(textOf(row[0]))) },
+			"SELECT name FROM items WHERE stage = 2")
+	})
+}
+
 // setItem reads a row of selectItem.
 func setItem(item *kindred.Item, row []driver.Value) error {
 	*item = kindred.Item{

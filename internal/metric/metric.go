@@ -1,5 +1,5 @@
 // Package metric holds the counters and timings of a running server, as
-// Prometheus instruments on a registry of their own. Labels are bounded: no
+// Prometheus instruments on a registry of their own; api adds those of HTTP. Labels are bounded: no
 // identifier of a client ever becomes one.
 package metric
 
@@ -26,10 +26,6 @@ type Metrics struct {
 	// ReloadFailures counts attempts to put a model version live that failed;
 	// the former one went on serving.
 	ReloadFailures prometheus.Counter
-	// HTTPRequests counts answers by route pattern and status.
-	HTTPRequests *prometheus.CounterVec
-	// HTTPSeconds is how long answers take, by route pattern.
-	HTTPSeconds *prometheus.HistogramVec
 }
 
 // New returns instruments on a new registry, which also holds those of the Go
@@ -45,13 +41,9 @@ func New() *Metrics {
 		}),
 		ExposuresDropped: counter("recommend_exposures_dropped_total", "Shown lists not logged because the log was behind."),
 		ReloadFailures:   counter("recommend_reload_failures_total", "Model versions that could not be put live."),
-		HTTPRequests:     counters("api_requests_total", "HTTP requests answered, by route and status.", "route", "status"),
-		HTTPSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: prefix + "api_request_seconds", Help: "Time to answer an HTTP request, by route.", Buckets: buckets(),
-		}, []string{"route"}),
 	}
 	m.Registry.MustRegister(
-		m.IngestEvents, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures, m.HTTPRequests, m.HTTPSeconds,
+		m.IngestEvents, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

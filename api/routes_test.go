@@ -1,0 +1,207 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"kindred"
+	"kindred/recommend"
+)
+
+func TestRoutes(t *testing.T) {
+	d := newDoor(t)
+	const event = `{"event_id":"e1","user":"u1","item":"mug","kind":"view","time":"2026-02-01T00:00:00.1234Z","context":{"a":1}}`
+	for _, step := range []struct {
+		method, path, scope, body string
+		status                    int
+		contains                  string
+	}{
+		{"GET", "/health/live", "", "", 200, `{"status":"ok"}`},
+		{"GET", "/health/ready", "", "", 200, `"store":"ok"`},
+		{"GET", "/", "", "", 200, "dashboard"},
+		{"GET", "/assets/app.js", "", "", 200, "dashboard"},
+		{"GET", "/docs", "", "", 200, "<!doctype html>"},
+		{"GET", "/docs/docs.js", "", "", 200, "/openapi.json"},
+		{"GET", "/docs/docs.css", "", "", 200, "grid"},
+		{"GET", "/openapi.json", "", "", 200, `"openapi":"3.1.0"`},
+		{"GET", "/metrics", "", "", 200, "# HELP"},
+
+		{"POST", "/v1/events", ScopeWrite, event, 202, `{"event_id":"e1","status":"accepted"}`},
+		{"POST", "/v1/events", ScopeWrite, event, 202, `{"event_id":"e1","status":"duplicate"}`},
+		{"POST", "/v1/events", ScopeWrite, `{"user":"u1","item":"mug","kind":"rating","value":4.5,"time":1767225600.5}`, 202, `"status":"accepted"`},
+		{"POST", "/v1/events", ScopeWrite, `{"user":"u1","item":"mug","kind":"view","value":null,"session":null}`, 202, `"accepted"`},
+		{"POST", "/v1/events/batch", ScopeWrite, `{"events":[` + event + `,{"event_id":"e2","user":"u2","item":"mug","kind":"view"},{"user":7}]}`, 202, `{"accepted":1,"duplicates":1,"rejected":1,"results":[{"index":0,"event_id":"e1","status":"duplicate"},{"index":1,"event_id":"e2","status":"accepted"},{"index":2,"status":"rejected","errors":[{"location":"body.events[2].user","message":"must be a string, is a number"}`},
+		{"POST", "/v1/events/batch?results=rejected", ScopeWrite, `{"events":[` + event + `]}`, 202, `{"accepted":0,"duplicates":1,"rejected":0,"results":[]}`},
+		{"GET", "/v1/users/u1/events?limit=5", ScopeAdmin, "", 200, `{"event_id":"e1","user":"u1","item":"mug","kind":"view","value":1,"time":"2026-02-01T00:00:00.123Z","context":{"a":1}}`},
+		{"GET", "/v1/users/nobody/events", ScopeAdmin, "", 200, `{"events":[]}`},
+
+		{"PUT", "/v1/items/mug", ScopeWrite, `{"title":"Mug","categories":["Kitchen"],"price":3,"available_from":"2026-01-01T00:00:00Z","attributes":{"brand":"Acme","tags":["a","b"],"v":[1,2],"sold":{"time":"2026-01-02T15:04:05Z"}}}`, 200, `"id":"mug","title":"Mug","categories":["Kitchen"],"price":3,"available_from":"2026-01-01T00:00:00Z"`},
+		{"GET", "/v1/items/mug", ScopeRead, "", 200, `"brand":"Acme"`},
+		{"PUT", "/v1/items/a%2Fb%20c", ScopeWrite, `{}`, 200, `"id":"a/b c"`},
+		{"GET", "/v1/items/a%2Fb%20c", ScopeRead, "", 200, `"id":"a/b c"`},
+		{"POST", "/v1/items/batch", ScopeWrite, `{"items":[{"id":"cup"},{"id":7}]}`, 200, `{"stored":1,"rejected":1,"results":[{"index":1,"errors":[{"location":"body.items[1].id","message":"must be a string, is a number"}]}]}`},
+		{"GET", "/v1/items?limit=1", ScopeRead, "", 200, `"next":"a/b c"`},
+		{"GET", "/v1/items?limit=2&after=a/b%20c&q=m", ScopeRead, "", 200, `"id":"mug"`},
+		{"GET", "/v1/items?category=Kitchen", ScopeRead, "", 200, `{"items":[{"id":"mug"`},
+		{"DELETE", "/v1/items/cup", ScopeWrite, "", 204, ``},
+		{"GET", "/v1/items/cup", ScopeRead, "", 404, `"request_id":`},
+
+		{"PUT", "/v1/users/u1", ScopeWrite, `{"attributes":{"age":30}}`, 200, `{"id":"u1","attributes":{"age":30},"updated_at":"2026-03-01T12:00:00Z"}`},
+		{"GET", "/v1/users/u1", ScopeRead, "", 200, `"age":30`},
+		{"POST", "/v1/users/batch", ScopeWrite, `{"users":[{"id":"u8"},{"id":"u9","attributes":{"vip":true}}]}`, 200, `{"stored":2,"rejected":0,"results":[]}`},
+		{"GET", "/v1/users?limit=1&q=u", ScopeAdmin, "", 200, `"next":"u1"`},
+		{"GET", "/v1/overview", ScopeAdmin, "", 200, `"live":{"personal":{"version":"ials-1","kind":"ials"`},
+		{"GET", "/v1/overview", ScopeAdmin, "", 200, `"user":"u2","item":"mug","title":"Mug \u003c3"`},
+		{"DELETE", "/v1/users/u1", ScopeAdmin, "", 200, `{"events_erased":3}`},
+
+		{"GET", "/v1/users/u1/recommendations?n=2", ScopeRead, "", 200, `{"request_id":"rec-1","model":{"version":"v1","kind":"ials"},"items":[{"id":"mug","score":0.5,"source":"ials","reason":{"code":"because_viewed","item":"kettle","text":"Because you viewed “Kettle”"},"title":"Mug <3","categories":["Kitchen","Red"],"price":12.5}`},
+		{"GET", "/v1/users/u1/recommendations?include=item", ScopeRead, "", 200, `"attributes":{"image":"/mug.svg"}`},
+		{"POST", "/v1/recommendations?include=item", ScopeRead, `{"session":[{"item":"kettle","kind":"view","time":"2026-03-01T11:00:00Z"}],"n":5,"exclude":["a"],"category":"c","filter":"price<3","context_item":"x","explain":true}`, 200, `"request_id":"rec-1"`},
+		{"POST", "/v1/recommendations", ScopeRead, `{}`, 200, `"request_id":"rec-1"`},
+		{"GET", "/v1/items/mug/similar?n=3&exclude=a,b", ScopeRead, "", 200, `"items":[`},
+		{"GET", "/v1/items/nothing/similar", ScopeRead, "", 404, `there is no item`},
+		{"GET", "/v1/popular?category=Kitchen", ScopeRead, "", 200, `"items":[`},
+		{"GET", "/v1/trending", ScopeRead, "", 200, `"items":[`},
+
+		{"GET", "/v1/models", ScopeAdmin, "", 200, `{"live":{"personal":"ials-1","similar":"itemknn-1"},"models":[{"version":"popular-1"`},
+		{"GET", "/v1/models/ials-1", ScopeAdmin, "", 200, `"kind":"ials"`},
+		{"GET", "/v1/models/none", ScopeAdmin, "", 404, `there is no model version`},
+		{"POST", "/v1/models/popular-1/promote", ScopeAdmin, "", 200, `{"live":{"personal":"ials-1","popular":"popular-1","similar":"itemknn-1"}}`},
+		{"POST", "/v1/models/itemknn-1/promote?role=personal", ScopeAdmin, "", 200, `"personal":"itemknn-1"`},
+		{"POST", "/v1/models/itemknn-1/promote?role=boss", ScopeAdmin, "", 422, `query.role`},
+		{"POST", "/v1/models/rollback", ScopeAdmin, "", 409, `nothing to roll back to`},
+
+		{"GET", "/v1/nowhere", "", "", 404, `/docs lists all`},
+		{"PATCH", "/v1/events", ScopeAdmin, "", 405, `"status":405`},
+		{"GET", "/v1/events", ScopeAdmin, "", 405, `"status":405`},
+	} {
+		w := d.ask(step.method, step.path, step.scope, step.body)
+		if w.Code != step.status || !strings.Contains(w.Body.String(), step.contains) {
+			t.Errorf("%s %s: got %d %s\nwant %d with %s", step.method, step.path, w.Code, w.Body, step.status, step.contains)
+		}
+		if w.Header().Get("X-Request-Id") == "" || w.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s %s: headers %v", step.method, step.path, w.Header())
+		}
+		if w.Code >= 400 && w.Header().Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s %s: content type %q", step.method, step.path, w.Header().Get("Content-Type"))
+		}
+	}
+	want := "[changed 1 changed 1 changed 1 deleted cup erased u1 reload reload]"
+	if got := fmt.Sprint(d.shelf.told); got != want {
+		t.Errorf("recommend was told %v, want %v", got, want)
+	}
+	for _, secret := range d.keys {
+		if secret != "" && strings.Contains(d.log.String(), secret) {
+			t.Error("a key is in the log")
+		}
+	}
+	page := d.ask("GET", "/metrics", "", "").Body.String()
+	if want := `kindred_api_requests_total{route="/v1/users/{id}/recommendations",status="200"} 2`; !strings.Contains(page, want) {
+		t.Errorf("the metrics lack %s:\n%s", want, page)
+	}
+	if strings.Contains(page, "u1") {
+		t.Error("a user's id is in the metrics")
+	}
+	if strings.Contains(d.log.String(), "u1") {
+		t.Error("a user's id is in the log")
+	}
+}
+
+func TestRecommendationRequest(t *testing.T) {
+	d := newDoor(t)
+	d.ask("POST", "/v1/recommendations", ScopeRead, `{"user":"u","session":[{"item":"a","kind":"purchase","time":10},{"item":"b"}],"n":7,"exclude":["c"],"context_item":"d","explain":true}`)
+	want := recommend.Request{
+		User: "u", N: 7, Exclude: []kindred.ItemID{"c"}, ContextItem: "d", Explain: true,
+		Session: []recommend.SessionItem{{Item: "a", Kind: kindred.Purchase, Time: time.Unix(10, 0).UTC()}, {Item: "b", Kind: kindred.View}},
+	}
+	if got := d.shelf.asked; fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	d.ask("GET", "/v1/users/a%20b/recommendations?exclude=x,y&context_item=d", ScopeRead, "")
+	want = recommend.Request{User: "a b", N: 10, Exclude: []kindred.ItemID{"x", "y"}, ContextItem: "d"}
+	if got := d.shelf.asked; fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestConcurrency is for the race detector.
+func TestConcurrency(t *testing.T) {
+	d := newDoor(t, func(_ *Config, deps *Deps) { deps.Logger = slog.New(slog.DiscardHandler) })
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for i := range 20 {
+				event := fmt.Sprintf(`{"events":[{"event_id":"%d-%d","user":"u%d","item":"i","kind":"view"}]}`, worker, i, worker)
+				if w := d.ask("POST", "/v1/events/batch", ScopeWrite, event); w.Code != http.StatusAccepted {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+				for _, path := range []string{"/v1/popular", "/v1/overview", "/v1/items", "/metrics"} {
+					if w := d.ask("GET", path, ScopeAdmin, ""); w.Code != http.StatusOK {
+						t.Errorf("%d %s", w.Code, w.Body)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if counts, err := d.db.Counts(t.Context()); err != nil || counts.Events != 160 {
+		t.Errorf("%+v, %v", counts, err)
+	}
+}
+
+// TestOpenAPI compares the description with the golden file; -update rewrites it.
+func TestOpenAPI(t *testing.T) {
+	d := newDoor(t)
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, d.openapi, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "openapi.json")
+	if *update {
+		if err := os.WriteFile(golden, indented.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(indented.Bytes(), want) {
+		t.Error("the description has changed; look at it, then run: go test ./api -run OpenAPI -update")
+	}
+	for _, rt := range d.routes() {
+		if strings.HasPrefix(rt.path, "/docs/") {
+			continue
+		}
+		if rt.summary == "" || len(rt.answers) == 0 || (rt.method == http.MethodPut) && rt.body == nil {
+			t.Errorf("%s %s is not documented", rt.method, rt.path)
+		}
+	}
+}
+
+// TestExamples posts the example of every body.
+func TestExamples(t *testing.T) {
+	d := newDoor(t)
+	for _, rt := range d.routes() {
+		if rt.body == nil {
+			continue
+		}
+		body, err := json.Marshal(rt.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := d.ask(rt.method, strings.ReplaceAll(rt.path, "{id}", "x"), ScopeAdmin, string(body))
+		if w.Code >= 300 {
+			t.Errorf("%s %s: %s\n%d %s", rt.method, rt.path, body, w.Code, w.Body)
+		}
+	}
+}

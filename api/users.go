@@ -1,0 +1,186 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"kindred"
+	"kindred/ingest"
+	"kindred/store"
+)
+
+type userBody struct {
+	ID         kindred.UserID `json:"id" maxLength:"256" example:"u42"`
+	Attributes attributes     `json:"attributes,omitempty"`
+	UpdatedAt  *time.Time     `json:"updated_at,omitempty" readOnly:"true"`
+}
+
+type userFields struct {
+	Attributes attributes `json:"attributes,omitempty"`
+}
+
+type usersBody struct {
+	Users []userBody     `json:"users"`
+	Next  kindred.UserID `json:"next,omitempty" doc:"Give this as after for the next page; absent on the last."`
+}
+
+type usersBatch struct {
+	Users []userBody `json:"users" minItems:"1" maxItems:"10000"`
+}
+
+type erasedBody struct {
+	EventsErased int64 `json:"events_erased"`
+}
+
+func newUserBody(user kindred.User) userBody {
+	return userBody{user.ID, attributes(user.Attributes), timeOrNil(user.UpdatedAt)}
+}
+
+func (s *Server) userRoutes() []route {
+	example := userBody{ID: "u42", Attributes: attributes{"country": kindred.StringOf("DE")}}
+	return []route{
+		{
+			method: http.MethodPut, path: "/v1/users/{id}", scope: ScopeWrite, handle: s.putUser, tag: "Users",
+			summary: "Store a user", detail: "Replaces the user's attributes. A user need not be stored: the first event makes one.",
+			body: userFields{example.Attributes}, answers: []answer{{http.StatusOK, example}},
+		},
+		{
+			method: http.MethodGet, path: "/v1/users/{id}", scope: ScopeRead, handle: s.getUser, tag: "Users",
+			summary: "A user", answers: []answer{{http.StatusOK, example}},
+		},
+		{
+			method: http.MethodDelete, path: "/v1/users/{id}", scope: ScopeAdmin, handle: s.eraseUser, tag: "Users",
+			summary: "Erase a user", detail: "The user, all their events and all lists they were shown.",
+			answers: []answer{{http.StatusOK, erasedBody{17}}},
+		},
+		{
+			method: http.MethodPost, path: "/v1/users/batch", scope: ScopeWrite, handle: s.postUsers, tag: "Users",
+			summary: "Store up to 10,000 users", detail: "Each row is stored or rejected by itself; if all are rejected the answer is 422.",
+			body: usersBatch{[]userBody{example}}, answers: []answer{{http.StatusOK, putAnswer{Stored: 1, Results: []putRow{}}}},
+		},
+		{
+			method: http.MethodGet, path: "/v1/users", scope: ScopeAdmin, handle: s.listUsers, tag: "Users",
+			summary: "Users in order of id",
+			query: []param{
+				limitParam(maxPage),
+				{name: "after", kind: "string", detail: "Only ids behind this one.", example: "u41"},
+				{name: "q", kind: "string", detail: "Only users with this text in their id.", example: "u4"},
+			},
+			answers: []answer{{http.StatusOK, usersBody{Users: []userBody{example}}}},
+		},
+	}
+}
+
+// user reads a user; the batch gives ids in the body, the path otherwise.
+func (r *reader) user(id kindred.UserID) kindred.User {
+	names := [...]string{"attributes", "id"}
+	known := names[:]
+	if id != "" {
+		known = names[:1]
+	}
+	user := kindred.User{ID: id}
+	r.fields(known, func(field int) {
+		switch names[field] {
+		case "id":
+			user.ID = kindred.UserID(r.text())
+		case "attributes":
+			user.Attributes = r.attributes()
+		}
+	})
+	return user
+}
+
+func (s *Server) putUser(w *recorder, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	var user kindred.User
+	err = s.withBody(w, r, func(body []byte) error {
+		in := newReader(body)
+		user = in.user(kindred.UserID(id))
+		return in.finish("user", func() []kindred.FieldError { return ingest.ValidateUser(&user) })
+	})
+	if err != nil {
+		return err
+	}
+	user.UpdatedAt = s.now().UTC().Truncate(time.Millisecond)
+	if err := s.deps.Users.PutUsers(r.Context(), []kindred.User{user}); err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusOK, newUserBody(user))
+}
+
+func (s *Server) getUser(w *recorder, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	user, err := s.deps.Users.User(r.Context(), kindred.UserID(id))
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusOK, newUserBody(user))
+}
+
+func (s *Server) eraseUser(w *recorder, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	erased, err := s.deps.Users.EraseUser(r.Context(), kindred.UserID(id))
+	if err != nil {
+		return err
+	}
+	s.deps.Live.UserErased(kindred.UserID(id))
+	s.activity.forget(kindred.UserID(id))
+	return answerJSON(w, http.StatusOK, erasedBody{erased})
+}
+
+func (s *Server) postUsers(w *recorder, r *http.Request) error {
+	var users []kindred.User
+	var reply putAnswer
+	err := s.withBody(w, r, func(body []byte) (err error) {
+		users, reply, err = readRows(body, "users", func(in *reader) (kindred.User, string, []kindred.FieldError) {
+			user := in.user("")
+			faults := ingest.ValidateUser(&user)
+			return user, string(user.ID), faults
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	now := s.now().UTC().Truncate(time.Millisecond)
+	for i := range users {
+		users[i].UpdatedAt = now
+	}
+	if err := s.deps.Users.PutUsers(r.Context(), users); err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusOK, reply)
+}
+
+func (s *Server) listUsers(w *recorder, r *http.Request) error {
+	q, err := readQuery(r, "limit", "after", "q")
+	if err != nil {
+		return err
+	}
+	p, err := q.page()
+	if err != nil {
+		return err
+	}
+	users, err := s.deps.Users.Users(r.Context(), store.UserQuery{After: kindred.UserID(p.after), Limit: p.limit + 1, Search: p.search})
+	if err != nil {
+		return err
+	}
+	body := usersBody{Users: []userBody{}}
+	if len(users) > p.limit {
+		users = users[:p.limit]
+		body.Next = users[p.limit-1].ID
+	}
+	for _, user := range users {
+		body.Users = append(body.Users, newUserBody(user))
+	}
+	return answerJSON(w, http.StatusOK, body)
+}

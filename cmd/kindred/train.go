@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"kindred/train"
+)
+
+type trainCmd struct {
+	Metric string   `help:"Metric that decides which model goes live (default from kindred.yaml, else ndcg@20)."`
+	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times." sep:"none"`
+}
+
+func (c *trainCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
+	e, err := openEngine(ctx, g, out)
+	if err != nil {
+		return err
+	}
+	defer closeEngine(e, &err)
+	if c.Metric != "" {
+		e.Config.Training.Metric = c.Metric
+	}
+	candidates, err := parseCandidates(c.Model, e.Config.Training.Seed)
+	if err != nil {
+		return err
+	}
+	result, err := e.Train(ctx, candidates, out.steps())
+	if err != nil {
+		return err
+	}
+	return out.result(result, func() { printTrained(out, &result) })
+}
+
+func parseCandidates(texts []string, seed uint64) ([]train.Candidate, error) {
+	var candidates []train.Candidate
+	for _, text := range texts {
+		candidate, err := train.ParseCandidate(text, seed)
+		if err != nil {
+			return nil, err
+		}
+		candidates = append(candidates, candidate)
+	}
+	return candidates, nil
+}
+
+// steps returns a progress function that prints each step as it begins.
+func (o *output) steps() func(train.Progress) {
+	last := ""
+	return func(p train.Progress) {
+		text := p.Step
+		if p.Model.Epochs > 0 {
+			text = fmt.Sprintf("%s, %d of %d", p.Step, p.Model.Epoch, p.Model.Epochs)
+		}
+		switch {
+		case text == last:
+		case isTerminal(o.err):
+			o.notef("\r\033[K%s", text)
+		case p.Model.Epochs == 0:
+			o.notef("%s\n", text)
+		}
+		last = text
+	}
+}
+
+// endSteps clears the line that steps drew.
+func (o *output) endSteps() {
+	if isTerminal(o.err) {
+		o.notef("\r\033[K")
+	}
+}
+
+func printTrained(out *output, r *train.Result) {
+	printJudged(out, r)
+	out.printf("\n")
+	for _, v := range r.Versions {
+		roles := []string{}
+		for role, version := range r.Live {
+			if version == v.Version {
+				roles = append(roles, string(role))
+			}
+		}
+		if len(roles) > 0 {
+			out.printf("live: %s as %s\n", v.Version, strings.Join(roles, " and "))
+		} else {
+			out.printf("kept: %s\n", v.Version)
+		}
+	}
+}
+
+func printJudged(out *output, r *train.Result) {
+	out.endSteps()
+	if !r.Cut.IsZero() {
+		out.printf("%s events; learned from those before %s, judged on what %s users did after (%s others were new by then)\n\n",
+			count(r.Data.Events), r.Cut.UTC().Format("2006-01-02 15:04"), count(r.Cases), count(r.ColdUsers))
+	}
+	printRows(out, r.Judged, r.Metric)
+}
+
+// printRows prints one line a candidate. With several settings of a kind the
+// lines are told apart by them.
+func printRows(out *output, judged []train.Judged, deciding string) {
+	names := shownMetrics(deciding)
+	header := []string{"MODEL"}
+	for _, name := range names {
+		header = append(header, strings.ToUpper(name))
+	}
+	kinds := map[string]int{}
+	for i := range judged {
+		kinds[judged[i].Kind]++
+	}
+	var rows [][]string
+	for i := range judged {
+		j := &judged[i]
+		row := []string{j.Kind}
+		for _, name := range names {
+			row = append(row, fmt.Sprintf("%.4f", j.Metrics.Estimates[name].Mean))
+		}
+		better := "-"
+		if !math.IsNaN(j.Better.Mean) {
+			better = fmt.Sprintf("%+.4f ± %.4f", j.Better.Mean, 2*j.Better.StdErr)
+		}
+		row = append(row, better, fmt.Sprintf("%.1f s", j.FitTime.Seconds()))
+		if kinds[j.Kind] > 1 {
+			row = append(row, string(j.Settings))
+		}
+		rows = append(rows, row)
+	}
+	out.table(append(header, "VS POPULAR", "FIT"), rows)
+}
+
+// shownMetrics are the columns of the table; --json has them all.
+func shownMetrics(deciding string) []string {
+	metric, err := train.ParseMetric(deciding)
+	if err != nil {
+		return []string{deciding}
+	}
+	var names []string
+	for _, name := range []string{"recall", "ndcg", "map", "mrr", "hit_rate", "precision", "coverage", "novelty"} {
+		names = append(names, train.Metric{Name: name, K: metric.K}.String())
+	}
+	return names
+}

@@ -1,0 +1,135 @@
+// Package engine wires all parts into one running whole from one Config: Open
+// gives the parts that commands use, Serve runs the server. It holds no logic
+// of its own beyond that; wire.go shows every seam on one page.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"kindred"
+	"kindred/api"
+	"kindred/format"
+	"kindred/ingest"
+	"kindred/registry"
+	"kindred/store"
+	"kindred/train"
+)
+
+// Engine is an open state folder.
+type Engine struct {
+	Config   Config
+	Store    *store.DB
+	Registry *registry.Registry
+
+	log         *slog.Logger
+	codeVersion string
+}
+
+// Open opens, or makes, the state folder of cfg. Close it again.
+func Open(ctx context.Context, cfg Config, codeVersion string, log *slog.Logger) (*Engine, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
+		return nil, fmt.Errorf("engine: making the state folder: %w", err)
+	}
+	reg, err := registry.Open(filepath.Join(cfg.Dir, "models"))
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, store.Config{Path: filepath.Join(cfg.Dir, "kindred.db")})
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{Config: cfg, Store: db, Registry: reg, log: log, codeVersion: codeVersion}, nil
+}
+
+// Close closes the state folder.
+func (e *Engine) Close() error { return e.Store.Close() }
+
+// Path returns the path of a file in the state folder.
+func (e *Engine) Path(name string) string { return filepath.Join(e.Config.Dir, name) }
+
+// Import reads events, items and users from src into the store.
+func (e *Engine) Import(ctx context.Context, src format.Source, opts ingest.ImportOptions) (ingest.ImportReport, error) {
+	return ingest.Import(ctx, src, e.newIngest(), e.Store, opts)
+}
+
+func (e *Engine) newIngest(observers ...ingest.Observer) *ingest.Service {
+	return ingest.New(ingest.Config{Kinds: e.Config.CustomKinds()}, e.Store, observers...)
+}
+
+// Train learns the given candidates, or the configured ones, from the store,
+// judges them and puts the best live.
+func (e *Engine) Train(
+	ctx context.Context, candidates []train.Candidate, progress func(train.Progress),
+) (train.Result, error) {
+	settings, err := e.trainSettings(candidates)
+	if err != nil {
+		return train.Result{}, err
+	}
+	return train.Run(ctx, settings, e.scan, e.Registry, progress)
+}
+
+// Judge is Train without keeping or promoting anything.
+func (e *Engine) Judge(
+	ctx context.Context, candidates []train.Candidate, progress func(train.Progress),
+) (train.Result, error) {
+	settings, err := e.trainSettings(candidates)
+	if err != nil {
+		return train.Result{}, err
+	}
+	return train.Judge(ctx, settings, e.scan, progress)
+}
+
+func (e *Engine) trainSettings(candidates []train.Candidate) (train.Settings, error) {
+	var err error
+	if len(candidates) == 0 {
+		candidates, err = e.Config.Candidates()
+	}
+	return train.Settings{
+		Dataset: e.Config.Dataset(), Candidates: candidates,
+		Metric: e.Config.Training.Metric, Holdout: e.Config.Training.Holdout,
+		Seed: e.Config.Training.Seed, Keep: e.Config.Training.Keep,
+		CodeVersion: e.codeVersion, Now: time.Now,
+	}, err
+}
+
+func (e *Engine) scan(ctx context.Context, fn func(*kindred.Event) error) error {
+	return e.Store.ScanEvents(ctx, store.EventRange{}, fn)
+}
+
+// CreateKey makes an API key and returns its secret, which is kept nowhere.
+func (e *Engine) CreateKey(ctx context.Context, name string, scopes []string) (secret string, err error) {
+	keys, err := e.Store.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	if slices.ContainsFunc(keys, func(k store.Key) bool { return k.Name == name && !k.Revoked }) {
+		return "", kindred.Errorf(kindred.Conflict, "there is a key %q already (revoke it first, or choose another name)", name)
+	}
+	secret, key := api.GenerateKey(name, scopes)
+	return secret, e.Store.PutKey(ctx, key)
+}
+
+// firstKey makes an admin key if the store has no valid key at all.
+func (e *Engine) firstKey(ctx context.Context) (secret string, err error) {
+	keys, err := e.Store.Keys(ctx)
+	if err != nil || slices.ContainsFunc(keys, func(k store.Key) bool { return !k.Revoked }) {
+		return "", err
+	}
+	return e.CreateKey(ctx, "admin", []string{"admin"})
+}
+
+// DemoKey makes a new admin key for one run of the demo, in place of the last
+// run's.
+func (e *Engine) DemoKey(ctx context.Context) (secret string, err error) {
+	const name = "demo"
+	if err := e.Store.RevokeKey(ctx, name); err != nil && kindred.KindOf(err) != kindred.NotFound {
+		return "", err
+	}
+	return e.CreateKey(ctx, name, []string{"admin"})
+}

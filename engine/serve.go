@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"kindred/api"
+	"kindred/dashboard"
+	"kindred/ingest"
+	"kindred/internal/metric"
+	"kindred/recommend"
+	"kindred/registry"
+)
+
+// Address is where a server came to listen.
+type Address struct {
+	URL      string
+	FirstKey string // the secret of the key made because there was none
+}
+
+// How long clients may take, so that slow ones do not pile up.
+const (
+	readTimeout   = 60 * time.Second
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	drainTimeout  = 10 * time.Second // for answers under way when told to stop
+	pruneInterval = time.Hour
+)
+
+// Serve answers HTTP requests until ctx ends, then lets the requests under way
+// finish. ready is called once, when requests are accepted.
+func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
+	firstKey, err := e.firstKey(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", e.Config.Listen)
+	if err != nil {
+		return fmt.Errorf("engine: listening on %s (is another server running? choose another with --listen): %w", e.Config.Listen, err)
+	}
+	live, handler, err := e.wire(ctx, listener.Addr().String())
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := &http.Server{
+		Handler: handler, ReadTimeout: readTimeout, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: 64 << 10,
+	}
+	// What runs in the background outlives the server, so that the last
+	// requests' exposures are still written.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, failed := errgroup.WithContext(ctx)
+	group.Go(func() error { return ignoreCancel(live.Run(background)) })
+	group.Go(func() error { return ignoreCancel(e.prune(background)) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("engine: serving: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		defer stop()
+		<-failed.Done() // ctx ended, or one of the above failed
+		drain, cancel := context.WithTimeout(background, drainTimeout)
+		defer cancel()
+		return server.Shutdown(drain)
+	})
+	ready(Address{URL: "http://" + listener.Addr().String(), FirstKey: firstKey})
+	return group.Wait()
+}
+
+// wire puts the parts of a server together.
+func (e *Engine) wire(ctx context.Context, listen string) (*recommend.Service, http.Handler, error) {
+	metrics := metric.New()
+	live, err := recommend.New(ctx, recommend.Config{Weights: e.Config.Dataset(), Metrics: metrics, Logger: e.log}, e.Store, e.Registry)
+	if err != nil {
+		return nil, nil, err
+	}
+	activity := api.NewActivity(time.Now)
+	events := ingest.New(ingest.Config{Kinds: e.Config.CustomKinds(), Metrics: metrics}, e.Store, live, activity)
+	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Version: e.codeVersion}, api.Deps{
+		Events: events, Recommender: live, Live: live, Items: e.Store, Users: e.Store, Keys: e.Store, Counts: e.Store,
+		Models: e.Registry, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return live, server.Handler(), nil
+}
+
+// prune removes old exposures, now and then every hour.
+func (e *Engine) prune(ctx context.Context) error {
+	tick := time.NewTicker(pruneInterval)
+	defer tick.Stop()
+	for {
+		if keep := e.Config.KeepExposures; keep > 0 {
+			if _, err := e.Store.PruneExposures(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
+				e.log.Error("old exposures could not be removed; trying again in an hour", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func ignoreCancel(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// OpenRegistry opens the models of a state folder alone.
+func OpenRegistry(dir string) (*registry.Registry, error) {
+	return registry.Open((&Engine{Config: Config{Dir: dir}}).Path("models"))
+}

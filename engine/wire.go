@@ -1,0 +1,27 @@
+package engine
+
+import (
+	"kindred/api"
+	"kindred/ingest"
+	"kindred/recommend"
+	"kindred/registry"
+	"kindred/store"
+)
+
+// Every seam between packages: the interface that a package declares for what
+// it needs, and the part that fills it.
+var (
+	_ ingest.Log       = (*store.DB)(nil)
+	_ ingest.Target    = (*store.DB)(nil)
+	_ ingest.Observer  = (*recommend.Service)(nil)
+	_ ingest.Observer  = (*api.Activity)(nil)
+	_ recommend.Store  = (*store.DB)(nil)
+	_ recommend.Models = (*registry.Registry)(nil)
+	_ api.Events       = (*ingest.Service)(nil)
+	_ api.Recommender  = (*recommend.Service)(nil)
+	_ api.Live         = (*recommend.Service)(nil)
+	_ api.Items        = (*store.DB)(nil)
+	_ api.Users        = (*store.DB)(nil)
+	_ api.Counts       = (*store.DB)(nil)
+	_ api.Models       = (*registry.Registry)(nil)
+)
