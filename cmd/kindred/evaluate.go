@@ -118,13 +118,14 @@ func (c *evaluateCmd) read() (*train.Explicit, error) {
 		if err := add(dataset.TrainPart, c.Data); err != nil {
 			return nil, err
 		}
-		return data, data.Split(train.Split(c.Split), c.Seed)
+		err := data.Split(train.Split(c.Split), c.Seed)
+		return data, err
 	}
 	if c.Train == "" || c.Test == "" {
 		return nil, kindred.Errorf(kindred.Invalid, "--train and --test go together")
 	}
 	for part, path := range []string{c.Train, c.Valid, c.Test} {
-		if err := add(dataset.Part(part), path); err != nil { //nolint:gosec // three parts
+		if err := add(dataset.Part(part), path); err != nil {
 			return nil, err
 		}
 	}

@@ -150,6 +150,7 @@ func TestDamagedModel(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	importClusters(t, dir)
 	succeed(t, "train", "--dir", dir)
+	succeed(t, "train", "--dir", dir)
 	s := startServer(t, dir, "")
 	reg, err := registry.Open(filepath.Join(dir, "models"))
 	if err != nil {

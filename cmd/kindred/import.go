@@ -143,7 +143,7 @@ func (r *rejects) Write(p []byte) (n int, err error) {
 	return r.file.Write(p)
 }
 
-func (r *rejects) close(err *error) {
+func (r *rejects) close(err *error) { //nolint:gocritic // deferred, it sets the caller's result
 	if r.file != nil {
 		*err = errors.Join(*err, r.file.Close())
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,8 +15,6 @@ import (
 	"testing"
 	"time"
 )
-
-var update = flag.Bool("update", false, "rewrite expected outputs")
 
 // asProgram, set in the environment, makes the test binary act as kindred, so
 // that tests run the very program in processes of its own.
@@ -145,7 +142,7 @@ func (s *server) want(t *testing.T, status int, method, path, body string) strin
 }
 
 // recommended returns the identifiers of a user's recommendations.
-func (s *server) recommended(t *testing.T, user string, query string) []string {
+func (s *server) recommended(t *testing.T, user, query string) []string {
 	t.Helper()
 	var list struct {
 		Items []struct {

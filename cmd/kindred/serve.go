@@ -52,7 +52,7 @@ func openEngine(ctx context.Context, g *cli, out *output) (*engine.Engine, error
 }
 
 // closeEngine closes e and keeps the first error.
-func closeEngine(e *engine.Engine, err *error) {
+func closeEngine(e *engine.Engine, err *error) { //nolint:gocritic // deferred, it sets the caller's result
 	if closing := e.Close(); *err == nil {
 		*err = closing
 	}

@@ -178,8 +178,8 @@ func startDemo(t *testing.T) string {
 	for said.Scan() {
 		if _, page, found := strings.Cut(said.Text(), "ready after "); found {
 			_, page, _ = strings.Cut(page, ": ")
-			go func() {
-				for said.Scan() { //nolint:revive // the rest is read so that the demo is not held up
+			go func() { // the rest is read so that the demo is not held up
+				for said.Scan() {
 				}
 			}()
 			return strings.TrimSpace(page)
