@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -221,9 +222,9 @@ func (db *DB) UserEvents(ctx context.Context, user kindred.UserID, limit int) (e
 const (
 	selectFolded = "SELECT time, seq FROM by_user WHERE user = ? ORDER BY time DESC, seq DESC LIMIT ?"
 
-	selectMoments = `SELECT i.name, k.name, e.time, e.value, e.id, e.extra
+	selectMoments = `SELECT i.name, k.name, e.time, e.value, e.id, e.extra, j.key
 		FROM json_each(?) j CROSS JOIN events e ON e.seq = j.value
-		LEFT JOIN items i ON i.id = e.item JOIN kinds k ON k.id = e.kind ORDER BY j.key`
+		LEFT JOIN items i ON i.id = e.item JOIN kinds k ON k.id = e.kind`
 )
 
 // userEvents merges what by_user says with the tail. If a fold came between
@@ -260,13 +261,14 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 	slices.SortFunc(recent, newestFirst)
 	recent = slices.Compact(recent) // of a fold under way, by_user has a part
 	recent = recent[:min(limit, len(recent))]
-	events = make([]kindred.Event, 0, len(recent))
+	events = make([]kindred.Event, len(recent))
 	err = c.query(ctx, func(row []driver.Value) error {
-		events = append(events, kindred.Event{
+		e := &events[intOf(row[6])]
+		*e = kindred.Event{
 			User: user, Item: kindred.ItemID(textOf(row[0])), Kind: kindred.Kind(textOf(row[1])),
 			Time: timeOf(row[2]), Value: floatOf(row[3]), ID: textOf(row[4]),
-		})
-		return setExtra(&events[len(events)-1], row[5])
+		}
+		return setExtra(e, row[5])
 	}, selectMoments, seqsJSON(recent))
 	return events, false, err
 }
@@ -288,7 +290,7 @@ func seqsJSON(moments []moment) string {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = fmt.Appendf(text, "%d", m.seq)
+		text = strconv.AppendInt(text, m.seq, 10)
 	}
 	return string(append(text, ']'))
 }

@@ -5,9 +5,10 @@ import (
 	"fmt"
 )
 
-// FoldAt returns the configuration with folds after so many events.
+// FoldAt returns the configuration with folds after so many events, in slices
+// as small as can be.
 func (c Config) FoldAt(n int) Config {
-	c.foldAt = n
+	c.foldAt, c.foldSlice = n, 1
 	return c
 }
 

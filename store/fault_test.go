@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 		appendForever(path)
 		return
 	}
+	if path := os.Getenv(sharedPath); path != "" {
+		appendSharedAsChild(path)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -80,7 +84,7 @@ func appendForever(path string) {
 }
 
 // TestCrash kills a process that appends, again and again, at moments it did
-// not choose. Whatever it had acknowledged is there, once; what it sent last
+// not choose, most of them in the middle of a fold. Whatever it had acknowledged is there, once; what it sent last
 // is there whole or not at all.
 func TestCrash(t *testing.T) {
 	rounds := 12
@@ -90,6 +94,7 @@ func TestCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	r := rand.New(rand.NewPCG(5, 6))
 	acknowledged := map[string]bool{}
+	inFold := 0
 	for range rounds {
 		child := exec.CommandContext(t.Context(), os.Args[0])
 		child.Env = append(os.Environ(), crashPath+"="+path)
@@ -120,6 +125,12 @@ func TestCrash(t *testing.T) {
 		if err := child.Wait(); err == nil {
 			t.Fatal("the child ended by itself")
 		}
+		if isInFold(t, path) {
+			inFold++
+		}
+	}
+	if inFold == 0 {
+		t.Error("no kill came in the middle of a fold")
 	}
 
 	db := open(t, path)
@@ -160,7 +171,19 @@ func TestCrash(t *testing.T) {
 		}
 		equal(t, "history of "+string(user), n, want)
 	}
-	t.Logf("%d events acknowledged, %d stored, %d kills", len(acknowledged), len(stored), rounds)
+	t.Logf("%d events acknowledged, %d stored, %d kills, %d of them in a fold", len(acknowledged), len(stored), rounds, inFold)
+}
+
+// isInFold says whether the indexes hold events of a fold that has not ended.
+func isInFold(t *testing.T, path string) bool {
+	t.Helper()
+	var entries int
+	err := sqlite(t, path).QueryRowContext(t.Context(),
+		"SELECT count(*) FROM by_user WHERE seq > (SELECT folded FROM state)").Scan(&entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries > 0
 }
 
 // TestFullDisk fills the disk, and frees it.

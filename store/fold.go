@@ -43,7 +43,7 @@ type fold struct {
 }
 
 func (w *writer) isFoldDue() bool {
-	return int64(len(w.events)) >= max(int64(w.foldAt), min(w.state.folded/8, foldAtMost))
+	return int64(len(w.events)) >= max(int64(w.cfg.foldAt), min(w.state.folded/8, foldAtMost))
 }
 
 // foldSome folds about n events more, if it is time to.

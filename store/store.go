@@ -36,7 +36,7 @@ type Config struct {
 	// 0 is 5 seconds.
 	BusyTimeout time.Duration
 
-	foldAt int // set by tests to fold often
+	foldAt, foldSlice int // set by tests to fold often and little
 }
 
 const (
@@ -70,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		cfg.BusyTimeout = defaultBusyTimeout
 	}
 	if cfg.foldAt == 0 {
-		cfg.foldAt = foldAt
+		cfg.foldAt, cfg.foldSlice = foldAt, foldSlice
 	}
 	db := &DB{
 		tail: newTail(),
@@ -102,7 +102,7 @@ func (db *DB) openWriter(ctx context.Context) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWriter(c, db.tail, db.cfg.foldAt)
+	w := newWriter(c, db.tail, db.cfg)
 	err = migrate(c)
 	if err == nil {
 		err = w.load()

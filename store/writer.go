@@ -15,7 +15,7 @@ import (
 // costs, and no caller waits long for the others.
 const (
 	maxGroup     = 1024
-	maxGroupRows = 20_000
+	maxGroupRows = 10_000
 )
 
 // job is one call's share of a transaction. A do that fails with a kind other
@@ -92,10 +92,10 @@ func (s *state) fields() [8]*int64 {
 // writer owns the one connection that writes. All of it belongs to its
 // goroutine, except the tail, which readers share.
 type writer struct {
-	conn   *conn
-	tail   *tail
-	probe  string
-	foldAt int // how many events wait before they are folded
+	conn  *conn
+	tail  *tail
+	probe string
+	cfg   Config
 
 	saved state // as committed
 	state state // as it will be
@@ -111,12 +111,12 @@ type writer struct {
 	users, items, kinds *names
 }
 
-func newWriter(c *conn, t *tail, foldAt int) *writer {
+func newWriter(c *conn, t *tail, cfg Config) *writer {
 	return &writer{
 		conn:   c,
 		tail:   t,
 		probe:  newProbe(),
-		foldAt: foldAt,
+		cfg:    cfg,
 		ids:    idSet{},
 		erased: map[int64]bool{},
 		users:  newNames("users"),
@@ -160,7 +160,7 @@ func (w *writer) commitGroup(group []*job) {
 		return
 	}
 	told := make([]bool, len(group))
-	rows := foldSlice
+	rows := w.cfg.foldSlice
 	for _, j := range group {
 		rows += j.rows
 	}
