@@ -62,9 +62,13 @@ type Options struct {
 }
 
 // Open opens files, or all files of folders, of a format: movielens, csv, tsv,
-// jsonl, parquet, recbole, online-retail, or auto, which guesses for each.
+// jsonl, parquet, recbole, online-retail, or auto, which guesses for each; or
+// files of adjacency or sequence, one user a line.
 func Open(formatName string, paths []string, opts Options) (Source, error) {
-	known := []string{"auto", "movielens", "csv", "tsv", "jsonl", "parquet", "recbole", "online-retail"}
+	known := []string{"auto", "movielens", "csv", "tsv", "jsonl", "parquet", "recbole", "online-retail", adjacency, sequence}
+	if formatName == adjacency || formatName == sequence {
+		return openLists(formatName, paths, opts)
+	}
 	if !slices.Contains(known, formatName) {
 		return nil, kindred.Errorf(kindred.Invalid, "format %q is none of %s", formatName, strings.Join(known, ", "))
 	}
