@@ -196,3 +196,46 @@ func TestSplitOfTooLittle(t *testing.T) {
 		}
 	}
 }
+
+// TestHoldOut expects every pair to stay or to be held out, a share of each
+// user's, the same for the same seed.
+func TestHoldOut(t *testing.T) {
+	b := NewBuilder(Defaults())
+	rng := rand.New(rand.NewPCG(9, 9))
+	for range 2000 {
+		b.Add(&kindred.Event{
+			User: kindred.UserID(fmt.Sprint(rng.IntN(40))), Item: kindred.ItemID(fmt.Sprint(rng.IntN(300))),
+			Kind: kindred.View, Value: 1, Time: time.Unix(1e9, 0),
+		})
+	}
+	if b.HasTimes() {
+		t.Error("events of one moment are said to have times")
+	}
+	x, err := b.Build(time.Unix(1e9, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := HoldOut(x, 0.1, 7)
+	held := 0
+	for _, c := range h.Cases {
+		all, _ := x.ByUser.Row(int(c.User))
+		if len(c.Relevant) != len(all)/10 || len(c.History.Items)+len(c.Relevant) != len(all) {
+			t.Errorf("user %d: %d of %d items held out, %d left", c.User, len(c.Relevant), len(all), len(c.History.Items))
+		}
+		for _, i := range c.Relevant {
+			if slices.Contains(c.History.Items, i) || !slices.Contains(all, i) {
+				t.Errorf("user %d: item %d is held out and known, or never was", c.User, i)
+			}
+		}
+		held += len(c.Relevant)
+	}
+	if h.Train.ByUser.NNZ()+held != x.ByUser.NNZ() || held == 0 {
+		t.Errorf("%d stay, %d held out of %d", h.Train.ByUser.NNZ(), held, x.ByUser.NNZ())
+	}
+	if same := HoldOut(x, 0.1, 7); !slices.Equal(same.Train.ByUser.Cols, h.Train.ByUser.Cols) {
+		t.Error("the same seed holds out something else")
+	}
+	if other := HoldOut(x, 0.1, 8); slices.Equal(other.Train.ByUser.Cols, h.Train.ByUser.Cols) {
+		t.Error("another seed holds out the same")
+	}
+}

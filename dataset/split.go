@@ -181,3 +181,54 @@ func Sample(cases []Case, n int, seed uint64) []Case {
 	}
 	return sampled
 }
+
+// HasTimes says whether the events lie at more than one moment, so that they
+// can be split by time.
+func (b *Builder) HasTimes() bool {
+	for _, chunk := range b.chunks {
+		for i := range chunk {
+			if chunk[i].time != b.chunks[0][0].time {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// HoldOut takes a share of each user's items, chosen evenly by the seed, as
+// what the user went on to; users of too few items stay in training whole. It
+// is for data without times, where what came first cannot be known: the cut is
+// zero and nobody is cold. Dictionaries stay as they are.
+func HoldOut(x *Interactions, share float64, seed uint64) *Holdout {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	m := &linalg.CSR{Starts: make([]int, 1, x.ByUser.Rows()+1), Width: x.ByUser.Width}
+	h := &Holdout{Train: &Interactions{Users: x.Users, Items: x.Items, ByUser: m}}
+	out := make([]bool, x.ByUser.Width)
+	var relevant [][]int32 // by user
+	for u := range x.ByUser.Rows() {
+		items, weights := x.ByUser.Row(u)
+		chosen := rng.Perm(len(items))[:int(float64(len(items))*share)]
+		mine := make([]int32, 0, len(chosen))
+		for _, at := range chosen {
+			out[items[at]] = true
+			mine = append(mine, items[at])
+		}
+		for k, i := range items {
+			if !out[i] {
+				m.Cols, m.Vals = append(m.Cols, i), append(m.Vals, weights[k])
+			}
+		}
+		for _, i := range mine {
+			out[i] = false
+		}
+		slices.Sort(mine)
+		relevant = append(relevant, mine)
+		m.Starts = append(m.Starts, len(m.Cols))
+	}
+	for u, mine := range relevant {
+		if len(mine) > 0 {
+			h.Cases = append(h.Cases, Case{User: int32(u), History: h.Train.History(u), Relevant: mine})
+		}
+	}
+	return h
+}

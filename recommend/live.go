@@ -107,7 +107,12 @@ func (s *Service) Reload(ctx context.Context) error {
 		found, err := s.models.Load(version)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("recommend: the %s model stays as it was: %w", role, err))
-			return fallback
+			if fallback != nil {
+				return fallback
+			}
+			if found = s.substitute(version); found == nil {
+				return nil
+			}
 		}
 		loaded[version] = newView(found)
 		return loaded[version]
@@ -133,4 +138,24 @@ func (s *Service) Reload(ctx context.Context) error {
 		s.metrics.ReloadFailures.Add(float64(len(faults)))
 	}
 	return errors.Join(faults...)
+}
+
+// substitute returns the newest other version of a damaged version's kind that
+// loads: at a start, when there is no former model to go on with. Nil if there
+// is none.
+func (s *Service) substitute(version string) *registry.Loaded {
+	versions, _ := s.models.List() // what it could list is enough
+	at := slices.IndexFunc(versions, func(v kindred.ModelVersion) bool { return v.Version == version })
+	if at < 0 {
+		return nil
+	}
+	for _, v := range versions {
+		if v.Version == version || v.Kind != versions[at].Kind {
+			continue
+		}
+		if found, err := s.models.Load(v.Version); err == nil {
+			return found
+		}
+	}
+	return nil
 }

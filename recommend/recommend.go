@@ -38,6 +38,7 @@ type Store interface {
 // Models is where the live models come from.
 type Models interface {
 	Live() (registry.Live, error)
+	List() ([]kindred.ModelVersion, error)
 	Load(version string) (*registry.Loaded, error)
 	Generation() (string, error)
 }

@@ -41,7 +41,7 @@ type Progress struct {
 // Result is what a run did.
 type Result struct {
 	Data      kindred.DataRange      `json:"data"`
-	Cut       time.Time              `json:"cut"`   // events from here on were the hold-out
+	Cut       time.Time              `json:"cut"`   // events from here on were the hold-out; zero: see split
 	Cases     int                    `json:"cases"` // users judged
 	ColdUsers int                    `json:"cold_users"`
 	Metric    string                 `json:"metric"`
@@ -140,7 +140,7 @@ func newRun(ctx context.Context, s Settings, scan Scan, progress func(Progress))
 
 // judge fits and judges every candidate, and orders them best first.
 func (r *run) judge(ctx context.Context) error {
-	holdout, err := r.builder.Split(r.Holdout)
+	holdout, err := r.split()
 	if err != nil {
 		return err
 	}
@@ -158,6 +158,19 @@ func (r *run) judge(ctx context.Context) error {
 	}
 	compare(r.result.Judged, r.metric)
 	return nil
+}
+
+// split splits the hold-out off: the latest events, or where no event is later
+// than another a random share of each user's items.
+func (r *run) split() (*dataset.Holdout, error) {
+	if r.builder.HasTimes() {
+		return r.builder.Split(r.Holdout)
+	}
+	data, err := r.builder.Build(r.result.Data.To)
+	if err != nil {
+		return nil, fmt.Errorf("train: building the data set: %w", err)
+	}
+	return dataset.HoldOut(data, r.Holdout, r.Seed), nil
 }
 
 // winner returns the best candidate, or popularity where nothing is surely

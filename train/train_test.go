@@ -95,6 +95,35 @@ func TestNothingToFind(t *testing.T) {
 	}
 }
 
+// TestOneEvent expects popularity to go live where nothing can be judged.
+func TestOneEvent(t *testing.T) {
+	result, err := Run(t.Context(), settings(t), clusters(1), openRegistry(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if personal := result.Live[registry.Personal]; personal == "" || personal != result.Live[registry.Popular] {
+		t.Errorf("live: %v", result.Live)
+	}
+}
+
+// TestWithoutTimes expects data whose events all lie at one moment to be judged
+// on a random share of each user's items.
+func TestWithoutTimes(t *testing.T) {
+	flat := func(ctx context.Context, fn func(*kindred.Event) error) error {
+		return clusters(4000)(ctx, func(e *kindred.Event) error {
+			e.Time = start
+			return fn(e)
+		})
+	}
+	result, err := Run(t.Context(), settings(t), flat, openRegistry(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !result.Cut.IsZero() || result.Cases < 100 || result.Judged[0].Kind == popular {
+		t.Errorf("cut %v, %d cases, best %s", result.Cut, result.Cases, result.Judged[0].Kind)
+	}
+}
+
 // TestRunRefuses lists what stops a run.
 func TestRunRefuses(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
@@ -107,7 +136,6 @@ func TestRunRefuses(t *testing.T) {
 		want func(error) bool
 	}{
 		{"no events", t.Context(), clusters(0), func(err error) bool { return kindred.KindOf(err) == kindred.Conflict }},
-		{"one event", t.Context(), clusters(1), func(err error) bool { return kindred.KindOf(err) == kindred.Conflict }},
 		{"a cancelled run", cancelled, clusters(3000), func(err error) bool { return errors.Is(err, context.Canceled) }},
 		{
 			"a failing store", t.Context(), func(context.Context, func(*kindred.Event) error) error { return broken },

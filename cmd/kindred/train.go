@@ -92,7 +92,10 @@ func printTrained(out *output, r *train.Result) {
 
 func printJudged(out *output, r *train.Result) {
 	out.endSteps()
-	if !r.Cut.IsZero() {
+	if r.Cut.IsZero() {
+		out.printf("%s events, none later than another; judged on a random share of the items of %s users\n\n",
+			count(r.Data.Events), count(r.Cases))
+	} else {
 		out.printf("%s events; learned from those before %s, judged on what %s users did after (%s others were new by then)\n\n",
 			count(r.Data.Events), r.Cut.UTC().Format("2006-01-02 15:04"), count(r.Cases), count(r.ColdUsers))
 	}
