@@ -222,9 +222,8 @@ func (db *DB) UserEvents(ctx context.Context, user kindred.UserID, limit int) (e
 const (
 	selectFolded = "SELECT time, seq FROM by_user WHERE user = ? ORDER BY time DESC, seq DESC LIMIT ?"
 
-	selectMoments = `SELECT i.name, k.name, e.time, e.value, e.id, e.extra, j.key
-		FROM json_each(?) j CROSS JOIN events e ON e.seq = j.value
-		LEFT JOIN items i ON i.id = e.item JOIN kinds k ON k.id = e.kind`
+	selectMoments = `SELECT e.item, e.kind, e.time, e.value, e.id, e.extra, j.key
+		FROM json_each(?) j CROSS JOIN events e ON e.seq = j.value`
 )
 
 // userEvents merges what by_user says with the tail. If a fold came between
@@ -264,13 +263,25 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 	events = make([]kindred.Event, len(recent))
 	err = c.query(ctx, func(row []driver.Value) error {
 		e := &events[intOf(row[6])]
-		*e = kindred.Event{
-			User: user, Item: kindred.ItemID(textOf(row[0])), Kind: kindred.Kind(textOf(row[1])),
-			Time: timeOf(row[2]), Value: floatOf(row[3]), ID: textOf(row[4]),
-		}
-		return setExtra(e, row[5])
+		e.User = user
+		return db.setEvent(c, e, row)
 	}, selectMoments, seqsJSON(recent))
 	return events, false, err
+}
+
+// setEvent sets all but the user from item, kind, time, value, id and extra.
+func (db *DB) setEvent(c *conn, e *kindred.Event, row []driver.Value) error {
+	item, err := db.items.name(c, intOf(row[0]))
+	if err != nil {
+		return err
+	}
+	kind, err := db.kinds.name(c, intOf(row[1]))
+	if err != nil {
+		return err
+	}
+	e.Item, e.Kind = kindred.ItemID(item), kindred.Kind(kind)
+	e.Time, e.Value, e.ID = timeOf(row[2]), floatOf(row[3]), textOf(row[4])
+	return setExtra(e, row[5])
 }
 
 func setExtra(e *kindred.Event, text driver.Value) error {
@@ -317,24 +328,15 @@ func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Eve
 		text, args = text+" WHERE time < ?", []driver.Value{ceilMilli(r.To)}
 	}
 	return db.read(ctx, "scanning events", func(c *conn) error {
-		users, items, kinds := newNumbers(c, "users"), newNumbers(c, "items"), newNumbers(c, "kinds")
+		users := newNumbers("users")
 		var e kindred.Event
 		return c.query(ctx, func(row []driver.Value) error {
-			user, err := users.name(intOf(row[0]))
+			user, err := users.name(c, intOf(row[0]))
 			if err != nil {
 				return err
 			}
-			item, err := items.name(intOf(row[1]))
-			if err != nil {
-				return err
-			}
-			kind, err := kinds.name(intOf(row[2]))
-			if err != nil {
-				return err
-			}
-			e.User, e.Item, e.Kind = kindred.UserID(user), kindred.ItemID(item), kindred.Kind(kind)
-			e.Time, e.Value, e.ID = timeOf(row[3]), floatOf(row[4]), textOf(row[5])
-			if err := setExtra(&e, row[6]); err != nil {
+			e.User = kindred.UserID(user)
+			if err := db.setEvent(c, &e, row[1:]); err != nil {
 				return err
 			}
 			return fn(&e)

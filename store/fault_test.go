@@ -133,6 +133,7 @@ func TestCrash(t *testing.T) {
 		t.Error("no kill came in the middle of a fold")
 	}
 
+	checkIndexes(t, path)
 	db := open(t, path)
 	stored := map[string]int{}
 	perBatch := map[string]int{}
@@ -172,6 +173,45 @@ func TestCrash(t *testing.T) {
 		equal(t, "history of "+string(user), n, want)
 	}
 	t.Logf("%d events acknowledged, %d stored, %d kills, %d of them in a fold", len(acknowledged), len(stored), rounds, inFold)
+}
+
+// checkIndexes expects that all entries of the indexes are of events there
+// are, and that all events up to the last fold have theirs.
+func checkIndexes(t *testing.T, path string) {
+	t.Helper()
+	c := sqlite(t, path)
+	for what, text := range map[string]string{
+		"entries of by_user without an event": "SELECT count(*) FROM by_user WHERE seq NOT IN (SELECT seq FROM events)",
+		"entries of seen without an event":    "SELECT count(*) FROM seen WHERE seq NOT IN (SELECT seq FROM events)",
+		"folded events without both entries": `SELECT count(*) FROM events WHERE seq <= (SELECT folded FROM state)
+			AND (seq NOT IN (SELECT seq FROM by_user) OR seq NOT IN (SELECT seq FROM seen))`,
+	} {
+		var n int
+		if err := c.QueryRowContext(t.Context(), text).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, what, n, 0)
+	}
+}
+
+// TestEraseInFold erases users between and in the middle of folds.
+func TestEraseInFold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	db := openWith(t, store.Config{Path: path}.FoldAt(400))
+	for round := range 60 {
+		user := fmt.Sprint("u", round)
+		for i := range 1 + round {
+			add(t, db, view(fmt.Sprint(round, "-", i), user, "i", i), view(fmt.Sprint(round, "+", i), "kept", "i", i))
+		}
+		n, err := db.EraseUser(t.Context(), kindred.UserID(user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "events erased", n, int64(1+round))
+		equal(t, "an ID that is free again", add(t, db, view(fmt.Sprint(round, "-0"), "kept", "i", 0)), []bool{true})
+	}
+	checkIndexes(t, path)
+	equal(t, "events kept", len(history(t, db, "kept", 1<<20)), 60*61/2+60)
 }
 
 // isInFold says whether the indexes hold events of a fold that has not ended.

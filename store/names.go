@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql/driver"
 	"fmt"
+	"sync"
 )
 
 // maxNames bounds what a dictionary remembers; a name costs about 100 bytes.
@@ -60,10 +61,12 @@ func (n *names) remember(name string, id int64) {
 	n.ids[name] = id
 }
 
-// numbers finds the names of one table by number, within one snapshot.
+// numbers finds the names of one table by number, and remembers all it read:
+// about 30 bytes a name. Where names can go, as users can, it serves within
+// one snapshot.
 type numbers struct {
-	conn       *conn
 	selectPage string
+	mu         sync.RWMutex
 	names      []string // by number; empty: not looked up yet
 }
 
@@ -71,20 +74,33 @@ type numbers struct {
 // are mostly needed together.
 const numbersPage = 256
 
-func newNumbers(c *conn, table string) *numbers {
-	return &numbers{conn: c, names: make([]string, 1), selectPage: "SELECT id, name FROM " + table + " WHERE id >= ? AND id < ?"}
+func newNumbers(table string) *numbers {
+	return &numbers{names: make([]string, 1), selectPage: "SELECT id, name FROM " + table + " WHERE id >= ? AND id < ?"}
 }
 
 // name returns the name with a number; none for 0.
-func (n *numbers) name(id int64) (string, error) {
-	if id < int64(len(n.names)) && n.names[id] != "" || id == 0 {
-		return n.names[id], nil
+func (n *numbers) name(c *conn, id int64) (string, error) {
+	n.mu.RLock()
+	var name string
+	if id < int64(len(n.names)) {
+		name = n.names[id]
 	}
+	n.mu.RUnlock()
+	if name != "" || id == 0 {
+		return name, nil
+	}
+	return n.read(c, id)
+}
+
+// read reads the page with a number.
+func (n *numbers) read(c *conn, id int64) (string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	first := id - id%numbersPage
 	if missing := first + numbersPage - int64(len(n.names)); missing > 0 {
 		n.names = append(n.names, make([]string, missing)...)
 	}
-	err := n.conn.rows(func(row []driver.Value) error {
+	err := c.rows(func(row []driver.Value) error {
 		n.names[intOf(row[0])] = textOf(row[1])
 		return nil
 	}, n.selectPage, first, first+numbersPage)

@@ -115,6 +115,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 	checkShared(t, db, fresh)
 	checkShared(t, open(t, path), fresh)
+	checkIndexes(t, path)
 }
 
 // checkShared expects each shared event to be there once, and to have been new

@@ -56,6 +56,9 @@ type DB struct {
 
 	idle chan *conn // readers not in use
 
+	// Names of the readers. These are never changed or removed.
+	items, kinds *numbers
+
 	mu      sync.RWMutex // guards closed, and jobs and idle against it
 	closed  bool
 	readers sync.WaitGroup
@@ -77,6 +80,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		jobs: make(chan *job, maxGroup),
 		done: make(chan struct{}),
 		idle: make(chan *conn, idleReaders),
+
+		items: newNumbers("items"),
+		kinds: newNumbers("kinds"),
 	}
 	if cfg.Path == ":memory:" {
 		temp, err := os.MkdirTemp("", "kindred-store-")

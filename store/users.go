@@ -98,13 +98,16 @@ func setUser(user *kindred.User, row []driver.Value) (err error) {
 	return nil
 }
 
+// eraseRows is how many rows an erasure counts for.
+const eraseRows = 100
+
 // EraseUser removes everything about a user in one transaction: the user,
 // events, exposures and the identifier itself. It returns how many events
 // there were; their IDs are free again. What is removed is overwritten in the
 // file. Only VACUUM also clears the copies that SQLite may have left in unused
 // parts of pages when it moved rows before.
 func (db *DB) EraseUser(ctx context.Context, id kindred.UserID) (events int64, err error) {
-	err = db.write(ctx, "erasing a user", maxGroupRows, func(w *writer) error {
+	err = db.write(ctx, "erasing a user", eraseRows, func(w *writer) error {
 		events, err = w.erase(string(id))
 		return err
 	})
