@@ -119,12 +119,20 @@ function showLive(box, live) {
     h("code", { class: "muted" }, m.version), metrics(m))));
 }
 
+/** shown are the metrics a page has room for, the most telling first. */
+const shown = ["ndcg", "recall", "hit_rate", "coverage"];
+
+/** told picks the shown ones of a model's metrics, at 20 items where there is a choice. */
+function told(all) {
+  return shown.map((name) => {
+    const cuts = Object.keys(all ?? {}).filter((key) => key.startsWith(`${name}@`));
+    return cuts.find((key) => key.endsWith("@20")) ?? cuts[0];
+  }).filter(Boolean);
+}
+
 /** metrics compares a model with popularity, on the metrics both have. */
 function metrics(m) {
-  const order = ["ndcg", "recall", "hit", "mrr", "map", "precision", "coverage"];
-  const place = (name) => (order.findIndex((o) => name.startsWith(o)) + order.length + 1) % (order.length + 1);
-  const both = Object.keys(m.metrics ?? {}).filter((k) => Number.isFinite(m.baseline?.[k]))
-    .sort((a, b) => place(a) - place(b) || a.localeCompare(b, "en", { numeric: true })).slice(0, 4);
+  const both = told(m.metrics).filter((name) => Number.isFinite(m.baseline?.[name]));
   if (!both.length) return h("p", { class: "muted" }, "Not judged against a hold-out.");
   return h("dl", { class: "metrics" }, both.map((name) => {
     const [ours, theirs] = [m.metrics[name], m.baseline[name]];
@@ -158,7 +166,7 @@ function showVersions(box, models, live, promote) {
     fill(box, state("No versions yet", "kindred train learns one from the events stored."));
     return;
   }
-  const metric = (m) => Object.entries(m.metrics ?? {}).sort(([a], [b]) => b.startsWith("ndcg") - a.startsWith("ndcg"))[0];
+  const metric = (m) => told(m.metrics).slice(0, 1).map((name) => [name, m.metrics[name]])[0];
   fill(box, h("table", null,
     h("thead", null, h("tr", null, ["Version", "Kind", "Stage", "Quality", "Learned from", "Took", "Size", ""].map((t) => h("th", { scope: "col" }, t)))),
     h("tbody", null, models.map((m) => {
