@@ -61,10 +61,17 @@ func (f *file) Close() error {
 	return f.disk.Close()
 }
 
+// counter counts what is read of a file.
 type counter struct{ f *file }
 
 func (c counter) Read(p []byte) (int, error) {
 	n, err := c.f.disk.Read(p)
+	c.f.read.Add(int64(n))
+	return n, err
+}
+
+func (c counter) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.f.disk.ReadAt(p, off)
 	c.f.read.Add(int64(n))
 	return n, err
 }

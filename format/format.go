@@ -1,7 +1,7 @@
 // Package format turns files into events, items and users and back: CSV, JSON
 // Lines, Parquet, RecBole's atomic files, MovieLens and the Online Retail
 // invoices. It streams: memory is bounded however large a file is, except for
-// 12 to 24 bytes an event that tell repeated rows apart. It neither validates
+// 16 to 32 bytes an event that tell repeated rows apart. It neither validates
 // beyond what a row must have nor stores anything.
 package format
 
@@ -20,6 +20,9 @@ import (
 // maxLine bounds a line of text.
 const maxLine = 1 << 20
 
+// maxRaw bounds what of a bad row is shown.
+const maxRaw = 1 << 10
+
 // Row is one row of a file: exactly one of Event, Item and User is set.
 type Row struct {
 	Event *kindred.Event
@@ -27,10 +30,24 @@ type Row struct {
 	User  *kindred.User
 	File  string
 	Line  int64
+	// Gathered marks an item put together from many lines that are rows of
+	// their own; Line is the last of them.
+	Gathered bool
+
+	rec *record
+}
+
+// Raw returns at most 1 kB of the row as it stood in the file, until the next
+// row is read.
+func (r *Row) Raw() string {
+	if r.rec == nil {
+		return ""
+	}
+	return r.rec.text()
 }
 
 // Reject is the error of one row; reading goes on after it.
-type Reject struct {
+type Reject struct { //nolint:errname // it is a row first, and an error on its way to the report
 	File   string `json:"file"`
 	Line   int64  `json:"line"`
 	Reason string `json:"reason"` // a short code: bad_number, missing_user, …
@@ -174,7 +191,7 @@ func header(path string) ([]string, error) {
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	return newCSV(f, ',').columns()
+	return newCSV(f, 0).columns()
 }
 
 // part is one file of a source.
@@ -248,14 +265,15 @@ func (s *source) Next() (Row, error) {
 		case err != nil:
 			if bad, ok := errors.AsType[*Reject](err); ok {
 				bad.File = p.path
+				return Row{}, bad
 			}
-			return Row{}, err
+			return Row{}, fmt.Errorf("format: reading %s: %w", p.path, err)
 		}
 		row, err := s.convert(p, rec)
 		if err != nil {
 			return Row{}, err
 		}
-		row.File, row.Line = p.path, rec.line
+		row.File, row.Line, row.rec = p.path, rec.line, rec
 		return row, nil
 	}
 }
@@ -266,7 +284,7 @@ func (s *source) convert(p *part, rec *record) (Row, error) {
 		reject = p.layout.amend(&row, rec)
 	}
 	if reject == nil && s.retail != nil {
-		reject = s.retail.check(&row, rec)
+		reject = s.retail.check(&row, &p.mapper, rec)
 	}
 	if reject != nil {
 		reject.File, reject.Line, reject.Raw = p.path, rec.line, rec.text()
@@ -285,8 +303,10 @@ func (s *source) start(p *part) (err error) {
 	if p.layout.retail {
 		s.retail = newRetail()
 	}
-	s.table, err = p.layout.table(s.file)
-	return err
+	if s.table, err = p.layout.table(s.file); err != nil {
+		return fmt.Errorf("format: reading %s: %w", p.path, err)
+	}
+	return nil
 }
 
 func (s *source) finish(p *part) error {
@@ -305,7 +325,7 @@ func (s *source) Progress() (readBytes, totalBytes int64) {
 	if s.file == nil {
 		return s.done, s.total
 	}
-	return s.done + s.file.read.Load(), s.total
+	return s.done + min(s.file.read.Load(), s.parts[0].size), s.total
 }
 
 // Close implements Source.

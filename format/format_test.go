@@ -91,7 +91,7 @@ func TestRealData(t *testing.T) {
 		{"online-retail", "online-retail/online_retail.csv.gz", -1, -1},
 	} {
 		t.Run(c.path, func(t *testing.T) {
-			path := filepath.Join("../../shared/data", c.path)
+			path := filepath.Join("..", "..", "shared", "data", filepath.FromSlash(c.path))
 			if _, err := os.Stat(path); err != nil {
 				t.Skip("the data set is not here")
 			}

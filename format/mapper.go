@@ -35,7 +35,7 @@ func aliases(field string) ([]string, bool) {
 		"item": "item itemid product productid movie movieid sku asin stockcode", "kind": "kind event eventtype action type",
 		"value": "value eventvalue rating stars score quantity", "time": "time timestamp ts date datetime eventtime invoicedate",
 		"session": "session sessionid invoiceno", "request_id": "requestid", "position": "position", "context": "context",
-		"title": "title name description", "categories": "categories category genres genre", "price": "price unitprice",
+		"title": "title movietitle name description", "categories": "categories category genres genre", "price": "price unitprice",
 		"available_from": "availablefrom", "available_until": "availableuntil", "updated_at": "updatedat", "attributes": "attributes",
 	}
 	names, known := all[field]
@@ -89,11 +89,44 @@ func (p *part) prepare(opts Options) error {
 	if m.entity == "" {
 		m.guessEntity()
 	}
-	if m.entity == "" {
-		return kindred.Errorf(kindred.Invalid, "no column of %s is known to be a user or an item (say so: user=COLUMN, item=COLUMN)", strings.Join(m.names, ", "))
+	if len(m.names) == 0 && m.entity == "" {
+		m.entity = events // of an empty file, which is none's
+	}
+	if err := m.known(p.layout); err != nil {
+		return err
 	}
 	m.kind = m.guessKind(opts.Kind, p.layout.kind)
 	m.learnTypes(t)
+	return nil
+}
+
+// known reports columns that must be there and are not.
+func (m *mapper) known(l layout) error {
+	if l.retail {
+		return m.isRetail()
+	}
+	var needed []string
+	switch {
+	case len(m.names) == 0:
+		return nil // an empty file, or JSON whose first lines are bad
+	case m.entity == "":
+		return kindred.Errorf(kindred.Invalid, "no column of %q is known to be a user or an item (say which: user=COLUMN, item=COLUMN; "+
+			"without a header, put a first line such as user,item,rating,time into the file)", m.names)
+	case m.entity == events:
+		needed = []string{"user", "item"}
+		if m.field("kind") >= 0 {
+			needed = needed[:1] // a search has no item
+		}
+	case m.entity == items:
+		needed = []string{"item"}
+	default:
+		needed = []string{"user"}
+	}
+	for _, field := range needed {
+		if m.field(field) < 0 {
+			return kindred.Errorf(kindred.Invalid, "no column of %q is known to be the %s of %s (say which: %s=COLUMN)", m.names, field, m.entity, field)
+		}
+	}
 	return nil
 }
 
@@ -102,20 +135,11 @@ func (m *mapper) assign(opts Options, base string) error {
 	for field, name := range opts.Columns {
 		at := slices.Index(m.names, name)
 		if at < 0 {
-			return kindred.Errorf(kindred.Invalid, "there is no column %q for %s (there are %s)", name, field, strings.Join(m.names, ", "))
+			return kindred.Errorf(kindred.Invalid, "there is no column %q for %s (there are %q)", name, field, m.names)
 		}
 		m.roles[at], m.at[field] = field, at
 	}
-	for _, field := range fieldNames() {
-		names, _ := aliases(field)
-		for _, alias := range names {
-			for at, name := range m.names {
-				if _, taken := m.at[field]; !taken && m.roles[at] == "" && fold(name) == alias {
-					m.roles[at], m.at[field] = field, at
-				}
-			}
-		}
-	}
+	m.assignByName()
 	id := slices.IndexFunc(m.names, func(name string) bool { return fold(name) == "id" })
 	if id < 0 || m.roles[id] != "" || m.field("user") >= 0 && m.field("item") >= 0 {
 		return nil
@@ -128,6 +152,19 @@ func (m *mapper) assign(opts Options, base string) error {
 		m.roles[id], m.at[field] = field, id
 	}
 	return nil
+}
+
+func (m *mapper) assignByName() {
+	for _, field := range fieldNames() {
+		names, _ := aliases(field)
+		for _, alias := range names {
+			for at, name := range m.names {
+				if _, taken := m.at[field]; !taken && m.roles[at] == "" && fold(name) == alias {
+					m.roles[at], m.at[field] = field, at
+				}
+			}
+		}
+	}
 }
 
 func (m *mapper) guessEntity() {
@@ -160,6 +197,17 @@ func (m *mapper) guessKind(said, preset kindred.Kind) kindred.Kind {
 // that the first thousand rows fit.
 func (m *mapper) learnTypes(t table) {
 	m.types = make([]kindred.AttributeType, len(m.names))
+	if typed, ok := t.(*recBole); ok {
+		for at, kind := range typed.kinds {
+			m.types[at] = recBoleType(kind)
+		}
+		return
+	}
+	for at, name := range m.names {
+		if isCode(name) {
+			m.types[at] = kindred.String
+		}
+	}
 	for range 1000 {
 		rec, err := t.next()
 		if _, isReject := err.(*Reject); isReject { //nolint:errorlint // tables return it bare
@@ -176,17 +224,40 @@ func (m *mapper) learnTypes(t table) {
 	}
 }
 
+// isCode reports whether a column holds words, though many look like numbers.
+func isCode(name string) bool {
+	return slices.Contains([]string{"zip", "zipcode", "postcode", "postalcode", "phone", "ean", "gtin", "upc", "isbn"}, fold(name))
+}
+
+// wider returns the narrowest type that fits what t fits and the cell.
 func wider(t kindred.AttributeType, cell string) kindred.AttributeType {
-	_, err := strconv.ParseFloat(cell, 64)
-	isBool := strings.EqualFold(cell, "true") || strings.EqualFold(cell, "false")
+	own := typeOf(cell)
 	switch {
-	case t == kindred.Text || len(cell) > kindred.MaxID:
-		return kindred.Text
-	case t == kindred.StringSet || strings.Contains(cell, "|"):
+	case own == 0 || t == own || t == kindred.Text:
+		return t
+	case t == 0 || own == kindred.Text:
+		return own
+	case t == kindred.StringSet || own == kindred.StringSet:
 		return kindred.StringSet
-	case err == nil && (t == 0 || t == kindred.Number):
+	}
+	return kindred.String
+}
+
+// typeOf returns the narrowest type that fits a cell, or 0 for any: NaN says
+// that there is no number.
+func typeOf(cell string) kindred.AttributeType {
+	x, err := strconv.ParseFloat(cell, 64)
+	isZeroed := len(cell) > 1 && cell[0] == '0' && cell[1] != '.' // a code rather than a number
+	switch {
+	case len(cell) > kindred.MaxID:
+		return kindred.Text
+	case strings.Contains(cell, "|"):
+		return kindred.StringSet
+	case err == nil && math.IsNaN(x):
+		return 0
+	case err == nil && !math.IsInf(x, 0) && !isZeroed:
 		return kindred.Number
-	case isBool && (t == 0 || t == kindred.Bool):
+	case strings.EqualFold(cell, "true") || strings.EqualFold(cell, "false"):
 		return kindred.Bool
 	}
 	return kindred.String
@@ -220,6 +291,9 @@ func (m *mapper) String() string {
 
 func (m *mapper) cell(rec *record, field string) string {
 	if at := m.field(field); at >= 0 && at < len(rec.cells) {
+		if rec.raw != nil {
+			return rec.cells[at] // a value with a type is exact
+		}
 		return strings.TrimSpace(rec.cells[at])
 	}
 	return ""
@@ -285,27 +359,44 @@ func (m *mapper) event(rec *record) (*kindred.Event, *Reject) {
 		}
 	}
 	if m.field("time") >= 0 {
-		if e.Time, reject = m.time(rec, "time"); reject != nil {
+		if e.Time, reject = m.eventTime(rec); reject != nil {
 			return nil, reject
 		}
-		if e.Time.IsZero() {
-			return nil, &Reject{Reason: "missing_time", Detail: "says no time"}
-		}
 	}
+	return e, m.whereabouts(e, rec)
+}
+
+func (m *mapper) eventTime(rec *record) (time.Time, *Reject) {
+	t, reject := m.time(rec, "time")
+	if reject != nil {
+		return t, reject
+	}
+	if t.IsZero() {
+		return t, &Reject{Reason: "missing_time", Detail: "says no time"}
+	}
+	t, err := sane(t)
+	if err != nil {
+		return t, &Reject{Reason: "bad_time", Detail: fmt.Sprintf("time %q %v", m.cell(rec, "time"), err)}
+	}
+	return t, nil
+}
+
+// whereabouts reads what was around the event.
+func (m *mapper) whereabouts(e *kindred.Event, rec *record) *Reject {
 	if text := m.cell(rec, "position"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return nil, &Reject{Reason: "bad_number", Detail: fmt.Sprintf("position %q is no count", text)}
+			return &Reject{Reason: "bad_number", Detail: fmt.Sprintf("position %q is no count", text)}
 		}
 		e.Position = n
 	}
 	if text := m.cell(rec, "context"); text != "" {
 		if !json.Valid([]byte(text)) || text[0] != '{' {
-			return nil, &Reject{Reason: "bad_context", Detail: "context is no JSON object"}
+			return &Reject{Reason: "bad_context", Detail: "context is no JSON object"}
 		}
 		e.Context = json.RawMessage(text)
 	}
-	return e, nil
+	return nil
 }
 
 func number(text, field string) (float64, *Reject) {
@@ -372,7 +463,7 @@ func (m *mapper) attributes(rec *record) (kindred.Attributes, *Reject) {
 		}
 	}
 	for at, cell := range rec.cells {
-		if cell == "" || m.roles[at] != "" || m.names[at] == "" {
+		if cell == "" || m.roles[at] != "" || m.names[at] == "" || m.types[at] == kindred.Number && strings.EqualFold(cell, "nan") {
 			continue
 		}
 		a, err := m.attribute(rec, at)
@@ -404,6 +495,9 @@ func (m *mapper) attribute(rec *record, at int) (a kindred.Attribute, err error)
 		return kindred.SetOf(strings.Split(cell, "|")...), nil
 	case kindred.Text:
 		return kindred.TextOf(cell), nil
+	case kindred.Vector:
+		err := json.Unmarshal([]byte("["+strings.Join(strings.Fields(cell), ",")+"]"), &a.Vector)
+		return kindred.VectorOf(a.Vector), err
 	}
 	return kindred.StringOf(cell), nil
 }

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"kindred"
@@ -135,7 +135,7 @@ func (r *pairReader) header(cells []string) bool {
 	return true
 }
 
-func (r *pairReader) triple(cells []string) (err error) {
+func (r *pairReader) triple(cells []string) error {
 	get := func(k int) string {
 		if at := r.at[k]; at >= 0 && at < len(cells) {
 			return strings.TrimSpace(cells[at])
@@ -146,15 +146,16 @@ func (r *pairReader) triple(cells []string) (err error) {
 	if p.User == "" || p.Item == "" {
 		return kindred.Errorf(kindred.Invalid, "needs a user and an item")
 	}
+	var bad *Reject
 	if text := get(2); text != "" {
-		if p.Value, err = strconv.ParseFloat(text, 64); err != nil {
-			return kindred.Errorf(kindred.Invalid, "rating %q is no number", text)
+		if p.Value, bad = number(text, "rating"); bad != nil {
+			return kindred.Errorf(kindred.Invalid, "%s", bad.Detail)
 		}
 	}
 	if text := get(3); text != "" {
-		x, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return kindred.Errorf(kindred.Invalid, "time %q is no number", text)
+		x, bad := number(text, "time")
+		if bad != nil || math.Abs(x) >= 1<<63 {
+			return kindred.Errorf(kindred.Invalid, "time %q is no number of 64 bits", text)
 		}
 		p.Time = int64(x)
 	}

@@ -1,6 +1,8 @@
 package format
 
 import (
+	"errors"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -35,9 +37,9 @@ func movielens(name string) (layout, bool) {
 	case "users.dat":
 		return layout{table: split("::", "user gender age occupation zip"), entity: users}, true
 	case "movies.csv":
-		return layout{table: func(f *file) (table, error) { return newCSV(f, ','), nil }, entity: items, amend: amendYear}, true
+		return layout{table: openCSV, entity: items, amend: amendYear}, true
 	case "ratings.csv":
-		return layout{table: func(f *file) (table, error) { return newCSV(f, ','), nil }, entity: events, kind: kindred.Rating}, true
+		return layout{table: openCSV, entity: events, kind: kindred.Rating}, true
 	}
 	return layout{skip: true}, skipped(name)
 }
@@ -74,6 +76,9 @@ func amendYear(row *Row, _ *record) *Reject {
 // tabs, sequences between spaces.
 func openRecBole(f *file) (table, error) {
 	head, _, err := f.line(nil)
+	if errors.Is(err, io.EOF) {
+		return nil, kindred.Errorf(kindred.Invalid, "is empty, without even a header (user_id:token\titem_id:token\t…)")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,14 +101,37 @@ func (t *recBole) next() (*record, error) {
 		return nil, err
 	}
 	for at, kind := range t.kinds {
-		if kind == "token_seq" {
+		if kind == "token_seq" && !isTitle(t.names[at]) {
 			rec.cells[at] = strings.ReplaceAll(rec.cells[at], " ", "|")
 		}
 	}
 	return rec, nil
 }
 
-// retail knows the dirt of the UCI Online Retail invoices.
+func isTitle(name string) bool {
+	titles, _ := aliases("title")
+	return slices.Contains(titles, fold(name))
+}
+
+// recBoleType returns the type of attribute behind a type in a header.
+func recBoleType(kind string) kindred.AttributeType {
+	switch kind {
+	case "float":
+		return kindred.Number
+	case "token_seq":
+		return kindred.StringSet
+	case "float_seq":
+		return kindred.Vector
+	}
+	return kindred.String
+}
+
+// retail knows the dirt of the UCI Online Retail invoices. Stock codes of
+// goods start with five digits, or with DCGS for what only the web shop sold
+// (DCGSSGIRL and DCGSSBOY are party bags). All others are no goods: POST and
+// DOT (postage), C2 (carriage), M and m (manual), D (discount), S (samples),
+// B (bad debt), BANK CHARGES, AMAZONFEE, CRUK (a donation), PADS (free of
+// charge) and gift_0001_10 to _50 (vouchers, always without a customer).
 type retail struct {
 	goods map[kindred.ItemID]*good
 	code  *regexp.Regexp
@@ -112,28 +140,37 @@ type retail struct {
 type good struct {
 	titles map[string]int
 	price  float64
+	line   int64
 }
 
 func newRetail() *retail {
 	return &retail{goods: map[kindred.ItemID]*good{}, code: regexp.MustCompile(`^(\d{5}|DCGS)`)}
 }
 
-// check turns a line of an invoice into a purchase or a refund, or says why
-// it is neither. The columns are those of the published file.
-func (r *retail) check(row *Row, rec *record) *Reject {
-	const invoice, title, price, country = 0, 2, 5, 7
-	if len(rec.cells) != 8 {
-		return &Reject{Reason: "wrong_columns", Detail: "is no line of the Online Retail invoices"}
+// isRetail reports columns that the invoices have and this file has not.
+func (m *mapper) isRetail() error {
+	for _, field := range []string{"session", "item", "title", "value", "time", "price", "user"} {
+		if m.field(field) < 0 {
+			return kindred.Errorf(kindred.Invalid, "no column of %q is the %s (Online Retail has InvoiceNo, StockCode, Description, Quantity, "+
+				"InvoiceDate, UnitPrice, CustomerID, Country; say which: %s=COLUMN)", m.names, field, field)
+		}
 	}
+	return nil
+}
+
+// check turns a line of an invoice into a purchase or a refund, or says why
+// it is neither.
+func (r *retail) check(row *Row, m *mapper, rec *record) *Reject {
 	e := row.Event
+	invoice := e.Session
 	if !r.code.MatchString(string(e.Item)) {
 		return &Reject{Reason: "not_goods", Detail: "stock code " + string(e.Item) + " is postage, a fee, a voucher or a correction"}
 	}
-	cancelled := strings.HasPrefix(rec.cells[invoice], "C")
+	cancelled := strings.HasPrefix(invoice, "C")
 	if e.Value <= 0 && !cancelled {
 		return &Reject{Reason: "bad_quantity", Detail: "quantity is not positive and the invoice no cancellation"}
 	}
-	cost, reject := number(rec.cells[price], "price")
+	cost, reject := number(m.cell(rec, "price"), "price")
 	if reject != nil {
 		return reject
 	}
@@ -143,14 +180,18 @@ func (r *retail) check(row *Row, rec *record) *Reject {
 	if cancelled {
 		e.Kind, e.Value = kindred.Refund, max(e.Value, -e.Value)
 	}
-	e.Context = []byte(`{"price":` + strconv.FormatFloat(cost, 'g', -1, 64) + `,"invoice":` + quote(rec.cells[invoice]) + `,"country":` + quote(rec.cells[country]) + `}`)
+	context := `{"price":` + strconv.FormatFloat(cost, 'g', -1, 64) + `,"invoice":` + quote(invoice)
+	if at := slices.IndexFunc(m.names, func(name string) bool { return fold(name) == "country" }); at >= 0 {
+		context += `,"country":` + quote(rec.cells[at])
+	}
+	e.Context = []byte(context + "}")
 	g := r.goods[e.Item]
 	if g == nil {
 		g = &good{titles: map[string]int{}}
 		r.goods[e.Item] = g
 	}
-	g.price = cost
-	g.titles[strings.TrimSpace(rec.cells[title])]++
+	g.price, g.line = cost, rec.line
+	g.titles[fromLatin1(m.cell(rec, "title"))]++
 	return nil
 }
 
@@ -165,7 +206,7 @@ func (r *retail) items(path string) []Row {
 				item.Title, best = title, n
 			}
 		}
-		rows = append(rows, Row{Item: item, File: path})
+		rows = append(rows, Row{Item: item, File: path, Line: g.line, Gathered: true})
 	}
 	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(string(b.Item.ID), string(a.Item.ID)) })
 	return rows

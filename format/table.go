@@ -21,12 +21,20 @@ type record struct {
 	cells []string          // by column
 	names []string          // of the columns, where rows can bring new ones
 	raw   []json.RawMessage // by column, of files whose values have types; else nil
+	whole []byte            // the row as it stands, of files with a row a line; else nil
 }
 
 // text returns at most 1 kB of the row.
 func (r *record) text() string {
-	s := strings.Join(r.cells, ",")
-	return strings.ToValidUTF8(s[:min(len(s), 1024)], "")
+	s := r.whole
+	if s == nil {
+		var b bytes.Buffer
+		w := csv.NewWriter(&b)
+		_ = w.Write(r.cells) // a buffer takes everything
+		w.Flush()
+		s = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	}
+	return strings.ToValidUTF8(string(s[:min(len(s), maxRaw)]), "")
 }
 
 // table reads records: *Reject concerns one row, any other error ends it.
@@ -48,7 +56,7 @@ type layout struct {
 func layoutOf(formatName, path string) (layout, error) {
 	switch formatName {
 	case "csv":
-		return layout{table: func(f *file) (table, error) { return newCSV(f, ','), nil }}, nil
+		return layout{table: openCSV}, nil
 	case "tsv":
 		return layout{table: func(f *file) (table, error) { return newCSV(f, '\t'), nil }}, nil
 	case "jsonl":
@@ -58,7 +66,7 @@ func layoutOf(formatName, path string) (layout, error) {
 	case "recbole":
 		return layout{table: openRecBole}, nil
 	case "online-retail":
-		return layout{table: func(f *file) (table, error) { return newCSV(f, ','), nil }, entity: events, kind: kindred.Purchase, retail: true}, nil
+		return layout{table: openCSV, entity: events, kind: kindred.Purchase, retail: true}, nil
 	default:
 		l, known := movielens(baseName(path))
 		if !known {
@@ -94,7 +102,21 @@ func (b *bound) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func openCSV(f *file) (table, error) { return newCSV(f, 0), nil }
+
+// newCSV reads cells between commas; comma 0 takes what the header uses most
+// of , ; tab and |.
 func newCSV(f *file, comma rune) *csvTable {
+	if comma == 0 {
+		head, _ := f.Peek(1 << 14) // whatever is there will do
+		line, _, _ := bytes.Cut(head, []byte("\n"))
+		comma = ','
+		for _, sep := range ";\t|" {
+			if bytes.Count(line, []byte(string(sep))) > bytes.Count(line, []byte(string(comma))) {
+				comma = sep
+			}
+		}
+	}
 	b := &bound{r: f, left: 2 * maxLine}
 	r := csv.NewReader(b)
 	r.Comma, r.ReuseRecord, r.FieldsPerRecord = comma, true, -1
@@ -120,9 +142,12 @@ func (t *csvTable) next() (*record, error) {
 	t.bound.left = 2 * maxLine
 	cells, err := t.reader.Read()
 	if bad, ok := errors.AsType[*csv.ParseError](err); ok {
-		return nil, &Reject{Line: int64(bad.StartLine), Reason: "bad_csv", Detail: bad.Err.Error()}
+		return nil, &Reject{Line: int64(bad.StartLine), Reason: "bad_csv", Detail: bad.Err.Error(), Raw: (&record{cells: cells}).text()}
 	}
 	if err != nil {
+		if errors.Is(err, errLongRow) {
+			err = fmt.Errorf("after line %d: %w", t.rec.line, err)
+		}
 		return nil, err
 	}
 	line, _ := t.reader.FieldPos(0)
@@ -155,22 +180,34 @@ func (t *splitTable) next() (*record, error) {
 	}
 	t.buf = line
 	t.rec.line++
+	t.rec.whole = line
+	if tooLong {
+		return nil, &Reject{Line: t.rec.line, Reason: "line_too_long", Detail: "is longer than 1 MB", Raw: t.rec.text()}
+	}
 	text := string(line)
-	if t.latin1 && !utf8.Valid(line) {
-		runes := make([]rune, len(line))
-		for i, b := range line {
-			runes[i] = rune(b)
-		}
-		text = string(runes)
+	if t.latin1 {
+		text = fromLatin1(text)
 	}
 	t.rec.cells = strings.Split(text, t.sep)
-	if tooLong || len(t.rec.cells) != len(t.names) {
+	if len(t.rec.cells) != len(t.names) {
 		return nil, &Reject{
 			Line: t.rec.line, Reason: "wrong_columns",
 			Detail: fmt.Sprintf("has %d columns instead of %d", len(t.rec.cells), len(t.names)), Raw: t.rec.text(),
 		}
 	}
 	return &t.rec, nil
+}
+
+// fromLatin1 reads text as ISO 8859-1 unless it is UTF-8.
+func fromLatin1(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	runes := make([]rune, len(text))
+	for i := range len(text) {
+		runes[i] = rune(text[i])
+	}
+	return string(runes)
 }
 
 // jsonTable reads JSON Lines: one object a line, its keys the columns.
@@ -207,17 +244,14 @@ func (t *jsonTable) next() (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.buf = line
+	t.buf, t.rec.whole = line, line
 	t.rec.line++
 	if tooLong {
-		return nil, &Reject{Line: t.rec.line, Reason: "line_too_long", Detail: "is longer than 1 MB"}
+		return nil, &Reject{Line: t.rec.line, Reason: "line_too_long", Detail: "is longer than 1 MB", Raw: t.rec.text()}
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(line, &object); err != nil || object == nil {
-		return nil, &Reject{
-			Line: t.rec.line, Reason: "bad_json", Detail: fmt.Sprintf("is no JSON object: %v", err),
-			Raw: strings.ToValidUTF8(string(line[:min(len(line), 1024)]), ""),
-		}
+		return nil, &Reject{Line: t.rec.line, Reason: "bad_json", Detail: "is no JSON object", Raw: t.rec.text()}
 	}
 	t.rec.clear()
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -225,7 +259,7 @@ func (t *jsonTable) next() (*record, error) {
 		at, known := t.index[name]
 		if !known {
 			if len(t.names) >= 1024 {
-				return nil, &Reject{Line: t.rec.line, Reason: "too_many_columns", Detail: "brings a new key beyond 1024"}
+				return nil, &Reject{Line: t.rec.line, Reason: "too_many_columns", Detail: "brings a new key beyond 1024", Raw: t.rec.text()}
 			}
 			at = len(t.names)
 			t.index[name] = at

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"kindred"
@@ -31,20 +32,21 @@ type ImportOptions struct {
 	MaxBadShare  float64   // share of bad rows to accept, judged at the end
 	Rejects      io.Writer // every bad row, as JSON Lines; may be nil
 	Examples     int       // bad rows to report for each reason
-	ValidateOnly bool      // store nothing
+	ValidateOnly bool      // store nothing; the report counts what would be
 	Progress     func(ImportProgress)
 }
 
 // ImportProgress is how far an import is.
 type ImportProgress struct{ Rows, Bytes, Total int64 }
 
-// ImportReport is what became of the rows.
+// ImportReport is what became of the rows: each is stored, stored before or
+// rejected. Items gathered from many rows are no rows of their own.
 type ImportReport struct {
 	Rows       int64                      `json:"rows"`
 	Events     int64                      `json:"events"` // new ones
 	Duplicates int64                      `json:"duplicates"`
-	Items      int64                      `json:"items"`
-	Users      int64                      `json:"users"`
+	Items      int64                      `json:"items"`    // stored
+	Users      int64                      `json:"users"`    // stored
 	Rejected   map[string]int64           `json:"rejected"` // by reason
 	Examples   map[string][]format.Reject `json:"examples"`
 	Kinds      map[kindred.Kind]int64     `json:"kinds"` // of events accepted, new or not
@@ -54,7 +56,7 @@ type ImportReport struct {
 	Mapping    string                     `json:"mapping"`
 }
 
-// batch is what is stored at once.
+// importedRows is what is stored at once.
 type importedRows struct {
 	events []kindred.Event
 	items  []kindred.Item
@@ -74,8 +76,11 @@ type importer struct {
 	report  ImportReport
 	stored  chan error
 	busy    bool
-	fresh   [2]int64 // events new and not, written by the storing goroutine
+	done    tally // written by the storing goroutine while busy
 }
+
+// tally is what is stored.
+type tally struct{ events, duplicates, items, users int64 }
 
 // Import reads all of src into target. When ctx ends it stores what it has
 // read and returns the report so far with ctx's error; importing again goes
@@ -87,36 +92,47 @@ func Import(ctx context.Context, src format.Source, service *Service, target Tar
 		Rejected: map[string]int64{}, Examples: map[string][]format.Reject{}, Kinds: map[kindred.Kind]int64{}, Mapping: src.Mapping(),
 	}
 	err := im.run(ctx)
-	im.report.Events, im.report.Duplicates = im.fresh[0], im.fresh[1]
+	im.report.Events, im.report.Duplicates = im.done.events, im.done.duplicates
+	im.report.Items, im.report.Users = im.done.items, im.done.users
 	im.report.Took = time.Since(began)
 	return im.report, err
 }
 
 func (im *importer) run(ctx context.Context) error {
 	storing := context.WithoutCancel(ctx)
-	var b importedRows
-	var failed error
-	for failed == nil {
-		if failed = ctx.Err(); failed != nil {
-			break
-		}
-		row, err := im.src.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if failed = im.take(&b, row, err); failed == nil && b.full() {
-			failed = im.store(storing, b)
-			b = importedRows{}
-			im.tell()
-		}
+	rest, err := im.read(ctx, storing)
+	if _, isStore := errors.AsType[*storeError](err); !isStore {
+		err = errors.Join(err, im.store(storing, rest))
 	}
-	err := im.store(storing, b)
-	err = errors.Join(failed, err, im.wait())
+	err = errors.Join(err, im.wait())
 	im.tell()
-	if bad := im.bad(); err == nil && im.report.Rows > 0 && float64(bad) > im.opts.MaxBadShare*float64(im.report.Rows) {
+	if bad := im.bad(); err == nil && float64(bad) > im.opts.MaxBadShare*float64(im.report.Rows) {
 		err = fmt.Errorf("ingest: %d of %d rows are bad: %w", bad, im.report.Rows, ErrTooManyBad)
 	}
 	return err
+}
+
+// read reads until the end, or an error, and returns what is not handed over.
+func (im *importer) read(ctx, storing context.Context) (rest importedRows, err error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return rest, fmt.Errorf("ingest: importing (import again to go on): %w", err)
+		}
+		row, err := im.src.Next()
+		if errors.Is(err, io.EOF) {
+			return rest, nil
+		}
+		if err := im.take(&rest, row, err); err != nil {
+			return rest, err
+		}
+		if rest.full() {
+			if err := im.store(storing, rest); err != nil {
+				return rest, err
+			}
+			rest = importedRows{}
+			im.tell()
+		}
+	}
 }
 
 func (im *importer) bad() (n int64) {
@@ -139,11 +155,14 @@ func (im *importer) take(b *importedRows, row format.Row, err error) error {
 	if err != nil && !isReject {
 		return fmt.Errorf("ingest: reading: %w", err)
 	}
-	im.report.Rows++
 	if !isReject {
-		if bad = im.add(b, row); bad == nil {
-			return nil
-		}
+		bad = im.add(b, row)
+	}
+	if bad != nil || !row.Gathered {
+		im.report.Rows++
+	}
+	if bad == nil {
+		return nil
 	}
 	im.report.Rejected[bad.Reason]++
 	if kept := im.report.Examples[bad.Reason]; len(kept) < im.opts.Examples {
@@ -170,19 +189,24 @@ func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
 		}
 	case row.Item != nil:
 		if faults = ValidateItem(row.Item); len(faults) == 0 {
-			im.report.Items++
 			b.items = append(b.items, *row.Item)
 		}
 	case row.User != nil:
 		if faults = ValidateUser(row.User); len(faults) == 0 {
-			im.report.Users++
 			b.users = append(b.users, *row.User)
 		}
 	}
 	if len(faults) == 0 {
 		return nil
 	}
-	return &format.Reject{File: row.File, Line: row.Line, Reason: "invalid_" + faults[0].Field, Detail: faults[0].Field + ": " + faults[0].Message}
+	return &format.Reject{File: row.File, Line: row.Line, Reason: reason(faults[0].Field), Detail: faults[0].Field + ": " + faults[0].Message, Raw: row.Raw()}
+}
+
+// reason is a short code for a fault: as few as there are fields.
+func reason(field string) string {
+	name, _, _ := strings.Cut(field, ".")
+	name, _, _ = strings.Cut(name, "[")
+	return "invalid_" + name
 }
 
 func (im *importer) count(e *kindred.Event) {
@@ -214,33 +238,53 @@ func (im *importer) wait() error {
 	return <-im.stored
 }
 
+// storeError is an error of the target: there is no use in storing more.
+type storeError struct {
+	what string
+	err  error
+}
+
+func (e *storeError) Error() string {
+	return "ingest: storing " + e.what + " (what came before is stored; mend the store and import again to go on): " + e.err.Error()
+}
+
+func (e *storeError) Unwrap() error { return e.err }
+
 func (im *importer) write(ctx context.Context, b importedRows) error {
-	if im.opts.ValidateOnly {
-		im.fresh[0] += int64(len(b.events))
-		return nil
+	if !im.opts.ValidateOnly {
+		return im.put(ctx, b)
 	}
+	im.done.events += int64(len(b.events))
+	im.done.items += int64(len(b.items))
+	im.done.users += int64(len(b.users))
+	return nil
+}
+
+func (im *importer) put(ctx context.Context, b importedRows) error {
 	if len(b.items) > 0 {
 		if err := im.target.PutItems(ctx, b.items); err != nil {
-			return fmt.Errorf("ingest: storing items: %w", err)
+			return &storeError{"items", err}
 		}
+		im.done.items += int64(len(b.items))
 	}
 	if len(b.users) > 0 {
 		if err := im.target.PutUsers(ctx, b.users); err != nil {
-			return fmt.Errorf("ingest: storing users: %w", err)
+			return &storeError{"users", err}
 		}
+		im.done.users += int64(len(b.users))
 	}
 	if len(b.events) == 0 {
 		return nil
 	}
 	fresh, err := im.target.AppendEvents(ctx, b.events)
 	if err != nil {
-		return fmt.Errorf("ingest: storing events: %w", err)
+		return &storeError{"events", err}
 	}
 	for _, isFresh := range fresh {
 		if isFresh {
-			im.fresh[0]++
+			im.done.events++
 		} else {
-			im.fresh[1]++
+			im.done.duplicates++
 		}
 	}
 	return nil
