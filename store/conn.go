@@ -137,6 +137,9 @@ func (c *conn) query(ctx context.Context, each func(row []driver.Value) error, t
 		case err != nil:
 			return err
 		}
+		if err := ctx.Err(); err != nil { // the driver looks only before the first row
+			return err
+		}
 		if err := each(row); err != nil {
 			return err
 		}

@@ -227,14 +227,16 @@ const (
 )
 
 // userEvents merges what by_user says with the tail. If a fold came between
-// the snapshot and the look at the tail, it is to be called again.
+// the snapshot and the look at the tail, it is to be called again. What is
+// short is not made so that it can be interrupted: that costs a tenth.
 func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limit int) (events []kindred.Event, again bool, err error) {
-	id, known, err := c.queryInt("SELECT id FROM users WHERE name = ?", string(user))
-	if err != nil || !known {
-		return nil, false, err
-	}
-	s, err := readState(c)
-	if err != nil {
+	var s state
+	var id int64
+	err = c.rows(func(row []driver.Value) error {
+		id, s.folded, s.lastSeq = intOf(row[0]), intOf(row[1]), intOf(row[2])
+		return nil
+	}, "SELECT id, folded, last_seq FROM users CROSS JOIN state WHERE name = ?", string(user))
+	if err != nil || id == 0 {
 		return nil, false, err
 	}
 	recent, after, upto := db.tail.of(id, s.folded, s.lastSeq, limit)
@@ -246,7 +248,7 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 		return nil
 	}
 	if s.folded > 0 {
-		if err := c.query(ctx, collect, selectFolded, id, int64(limit)); err != nil {
+		if err := c.rows(collect, selectFolded, id, int64(limit)); err != nil {
 			return nil, false, err
 		}
 	}
@@ -261,7 +263,10 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 	recent = slices.Compact(recent) // of a fold under way, by_user has a part
 	recent = recent[:min(limit, len(recent))]
 	events = make([]kindred.Event, len(recent))
-	err = c.query(ctx, func(row []driver.Value) error {
+	err = c.rows(func(row []driver.Value) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		e := &events[intOf(row[6])]
 		e.User = user
 		return db.setEvent(c, e, row)

@@ -349,6 +349,24 @@ func TestClosed(t *testing.T) {
 	}
 }
 
+// TestCancelledScan cancels a scan under way.
+func TestCancelledScan(t *testing.T) {
+	db := open(t, ":memory:")
+	add(t, db, batch(rand.New(rand.NewPCG(1, 2)), 0, 5000)...)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	seen := 0
+	err := db.ScanEvents(ctx, store.EventRange{}, func(*kindred.Event) error {
+		if seen++; seen == 10 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || seen > 1000 {
+		t.Errorf("after %d events: %v", seen, err)
+	}
+}
+
 // TestEraseLeavesNoTrace looks for the identifier in the bytes on the disk.
 func TestEraseLeavesNoTrace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
