@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"kindred"
@@ -102,15 +103,9 @@ func (e *Engine) scan(ctx context.Context, fn func(*kindred.Event) error) error 
 	return e.Store.ScanEvents(ctx, store.EventRange{}, fn)
 }
 
-// CreateKey makes an API key and returns its secret, which is kept nowhere.
+// CreateKey makes an API key and returns its secret, which is kept nowhere. A
+// name is given once, so that it always means the same key.
 func (e *Engine) CreateKey(ctx context.Context, name string, scopes []string) (secret string, err error) {
-	keys, err := e.Store.Keys(ctx)
-	if err != nil {
-		return "", err
-	}
-	if slices.ContainsFunc(keys, func(k store.Key) bool { return k.Name == name && !k.Revoked }) {
-		return "", kindred.Errorf(kindred.Conflict, "there is a key %q already (revoke it first, or choose another name)", name)
-	}
 	secret, key := api.GenerateKey(name, scopes)
 	return secret, e.Store.PutKey(ctx, key)
 }
@@ -124,12 +119,20 @@ func (e *Engine) firstKey(ctx context.Context) (secret string, err error) {
 	return e.CreateKey(ctx, "admin", []string{"admin"})
 }
 
-// DemoKey makes a new admin key for one run of the demo, in place of the last
-// run's.
+// DemoKey makes a new admin key for one run of the demo and revokes those of
+// runs before.
 func (e *Engine) DemoKey(ctx context.Context) (secret string, err error) {
-	const name = "demo"
-	if err := e.Store.RevokeKey(ctx, name); err != nil && kindred.KindOf(err) != kindred.NotFound {
+	const prefix = "demo "
+	keys, err := e.Store.Keys(ctx)
+	if err != nil {
 		return "", err
 	}
-	return e.CreateKey(ctx, name, []string{"admin"})
+	for _, key := range keys {
+		if strings.HasPrefix(key.Name, prefix) && !key.Revoked {
+			if err := e.Store.RevokeKey(ctx, key.Name); err != nil {
+				return "", err
+			}
+		}
+	}
+	return e.CreateKey(ctx, prefix+time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), []string{"admin"})
 }

@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kindred"
+)
+
+// TestDefaults expects a folder without a file to get settings that are valid
+// and stay on the machine.
+func TestDefaults(t *testing.T) {
+	cfg, err := LoadConfig(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(cfg.Listen, "127.0.0.1:") {
+		t.Errorf("listens on %s by default", cfg.Listen)
+	}
+	candidates, err := cfg.Candidates()
+	if err != nil || len(candidates) != 3 {
+		t.Errorf("candidates: %v, %v", candidates, err)
+	}
+}
+
+// TestFile expects the file to overlay the defaults, zero included.
+func TestFile(t *testing.T) {
+	cfg, err := load(t, `
+listen: 0.0.0.0:80
+kinds: {wishlist: 2, view: 0}
+half_life: 720h
+training:
+  metric: recall@10
+  models:
+    - kind: ials
+      settings: {factors: 32, seed: 5}
+    - kind: itemknn
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Listen != "0.0.0.0:80" || cfg.HalfLife != 720*time.Hour || cfg.Training.Holdout != 0.1 || cfg.Training.Metric != "recall@10" {
+		t.Errorf("read %+v", cfg)
+	}
+	data := cfg.Dataset()
+	if data.Weights["wishlist"] != 2 || data.Weights[kindred.View] != 0 || data.Weights[kindred.Purchase] != 5 {
+		t.Errorf("weights: %v", data.Weights)
+	}
+	if kinds := cfg.CustomKinds(); !slices.Contains(kinds, "wishlist") {
+		t.Errorf("custom kinds: %v", kinds)
+	}
+	candidates, err := cfg.Candidates()
+	if err != nil || len(candidates) != 2 || !strings.Contains(string(candidates[0].Settings()), `"factors":32`) ||
+		!strings.Contains(string(candidates[0].Settings()), `"seed":5`) {
+		t.Errorf("candidates: %v, %v", candidates, err)
+	}
+}
+
+// TestFaults expects every fault to be named, all at once.
+func TestFaults(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		says       []string
+	}{
+		{"a misspelt key", "lisen: x", []string{"lisen"}},
+		{"no YAML", "listen: [", []string{ConfigFile}},
+		{"a wrong type", "training: {holdout: much}", []string{"much"}},
+		{"several", `
+listen: nowhere
+half_life: -1h
+training: {holdout: 1.5, keep: 0, metric: sales, models: [{kind: magic}, {kind: ials, settings: {factor: 1}}]}
+kinds: {like: -1}
+`, []string{"listen", "half_life", "training.holdout", "training.keep", "training.metric", "models[0]", "magic", "models[1]", "factor", "kinds"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := load(t, c.text)
+			if kindred.KindOf(err) != kindred.Invalid {
+				t.Fatalf("got %v", err)
+			}
+			for _, word := range c.says {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("%q does not say %q", err, word)
+				}
+			}
+		})
+	}
+}
+
+// FuzzConfig expects any file to be read or refused.
+func FuzzConfig(f *testing.F) {
+	f.Add("listen: 127.0.0.1:1\ntraining: {models: [{kind: ials, settings: {factors: 3}}]}")
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := load(t, text); err != nil && kindred.KindOf(err) != kindred.Invalid {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
+
+func load(t *testing.T, text string) (Config, error) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ConfigFile), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return LoadConfig(dir)
+}
