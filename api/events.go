@@ -247,7 +247,7 @@ func readBatch(body []byte) (batch, error) {
 }
 
 // event reads an event. What it leaves empty is for ingest to fill in or to
-// refuse.
+// refuse; a value that was not given is NaN, which JSON has not.
 func (r *reader) event() kindred.Event {
 	names := [...]string{
 		"user", "item", "kind", "event_id", "value", "time", "session", "request_id", "position", "context",
@@ -281,14 +281,6 @@ func (r *reader) event() kindred.Event {
 			e.Context = r.raw()
 		}
 	})
-	if math.IsNaN(e.Value) { // JSON has no NaN: it was not given
-		e.Value = 1
-		if e.Kind == kindred.Rating {
-			r.path = append(r.path, ".value"...)
-			r.fault("is needed: how many stars")
-			r.path = r.path[:len(r.path)-len(".value")]
-		}
-	}
 	return e
 }
 
@@ -317,18 +309,19 @@ func (r *reader) time() time.Time {
 			r.fault("must be a time as in RFC 3339 (2026-01-02T15:04:05Z), or unix seconds")
 			return t
 		}
-		if t = t.UTC().Truncate(time.Millisecond); t.IsZero() {
-			r.fault("is before the first moment there is")
-		}
 	case c == '-' || c >= '0' && c <= '9':
 		seconds := r.number()
 		if math.Abs(seconds) > lastSecond {
 			r.fault("is no time in seconds (are these milliseconds?)")
 			return t
 		}
-		t = time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+		t = time.UnixMilli(int64(math.Round(seconds * 1000)))
 	default:
 		r.wrongType("a time such as 2026-01-02T15:04:05Z, or unix seconds")
+		return t
+	}
+	if t = t.UTC().Truncate(time.Millisecond); t.IsZero() && r.failure == nil { // to ingest, that says that none was given
+		r.fault("is before the first moment there is")
 	}
 	return t
 }

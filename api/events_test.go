@@ -36,7 +36,7 @@ type plainEvent struct {
 func (p *plainEvent) event(t *testing.T) kindred.Event {
 	t.Helper()
 	e := kindred.Event{
-		ID: p.ID, User: p.User, Item: p.Item, Kind: p.Kind, Value: 1, Session: p.Session, RequestID: p.RequestID,
+		ID: p.ID, User: p.User, Item: p.Item, Kind: p.Kind, Value: math.NaN(), Session: p.Session, RequestID: p.RequestID,
 		Position: p.Position, Context: p.Context,
 	}
 	if p.Value != nil {

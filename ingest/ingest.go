@@ -1,5 +1,10 @@
 // Package ingest is the write path: it validates what clients send, stores it,
 // and tells observers what is new. Storage is the caller's.
+//
+// Two things may be left out of an event. A zero Time means now; no client can
+// mean the zero time itself, which lies before Config.Earliest. A Value that
+// is not a number means that there is none: it becomes 1, except that a rating
+// must have one.
 package ingest
 
 import (
@@ -7,6 +12,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"time"
 
 	"kindred"
@@ -26,11 +32,29 @@ type Observer interface {
 
 // Config says what is accepted.
 type Config struct {
-	Kinds     []kindred.Kind   // custom kinds beside the built-in ones
+	Kinds     []kindred.Kind   // custom kinds beside the built-in ones, as Validate wants them
 	MaxFuture time.Duration    // how far ahead of now a time may lie; 0: 24 hours
 	Earliest  time.Time        // older times are invalid; zero: 1970-01-01
 	Now       func() time.Time // nil: time.Now
 	Metrics   *metric.Metrics  // nil: not counted
+}
+
+// Validate reports every fault: kinds that no event could have, and bounds in
+// time that would reject every event.
+func (c *Config) Validate() error {
+	var f faults
+	for i, kind := range c.Kinds {
+		if !isKind(kind) {
+			f.add(fmt.Sprintf("kinds[%d]", i), "%.80q must be 1 to %d lower-case letters, digits and underscores", kind, kindred.MaxKind)
+		}
+	}
+	if c.MaxFuture < 0 {
+		f.add("max_future", "is %v, below 0", c.MaxFuture)
+	}
+	if len(f) == 0 {
+		return nil
+	}
+	return &kindred.Error{Kind: kindred.Invalid, Message: "what is to be accepted is not valid", Fields: f}
 }
 
 // Service accepts events. Safe for concurrent use.
@@ -75,19 +99,17 @@ type Outcome struct {
 	Faults []kindred.FieldError
 }
 
-// Accept stores the valid events and returns the outcome of each. An event
-// without an ID gets one, and one without a time gets the present; events is
-// not changed. The error is not nil only when nothing could be stored.
+// Accept stores the valid events and returns the outcome of each. It fills in
+// what was left out: an ID, the present for a zero Time, 1 for a Value that is
+// not a number. events is not changed. The error is not nil only when nothing
+// could be stored.
 func (s *Service) Accept(ctx context.Context, events []kindred.Event) ([]Outcome, error) {
 	now := s.cfg.Now().UTC().Truncate(time.Millisecond)
 	outcomes := make([]Outcome, len(events))
 	valid, places := make([]kindred.Event, 0, len(events)), make([]int, 0, len(events))
 	for i := range events {
 		e := events[i]
-		if e.Time.IsZero() {
-			e.Time = now
-		}
-		e.Time = e.Time.UTC().Truncate(time.Millisecond)
+		fillIn(&e, now)
 		if faults := s.ValidateEvent(&e); len(faults) > 0 {
 			outcomes[i] = Outcome{ID: e.ID, Status: Rejected, Faults: faults}
 			continue
@@ -103,10 +125,31 @@ func (s *Service) Accept(ctx context.Context, events []kindred.Event) ([]Outcome
 			return nil, err
 		}
 	}
-	for _, o := range outcomes {
-		s.cfg.Metrics.IngestEvents.WithLabelValues([...]string{"accepted", "duplicate", "rejected"}[o.Status]).Inc()
-	}
+	s.count(outcomes)
 	return outcomes, nil
+}
+
+// fillIn gives an event what its client left out. A rating without a value is
+// left to be refused.
+func fillIn(e *kindred.Event, now time.Time) {
+	if e.Time.IsZero() {
+		e.Time = now
+	}
+	e.Time = e.Time.UTC().Truncate(time.Millisecond)
+	if math.IsNaN(e.Value) && e.Kind != kindred.Rating {
+		e.Value = 1
+	}
+}
+
+func (s *Service) count(outcomes []Outcome) {
+	names := [...]string{Accepted: "accepted", Duplicate: "duplicate", Rejected: "rejected"}
+	var counts [len(names)]float64
+	for _, o := range outcomes {
+		counts[o.Status]++
+	}
+	for status, n := range counts {
+		s.cfg.Metrics.IngestEvents.WithLabelValues(names[status]).Add(n)
+	}
 }
 
 // store writes the valid events and announces those that are new.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -26,14 +28,14 @@ func (f *faults) id(field, id string) {
 		f.add(field, "is required")
 		return
 	}
-	f.text(field, id, kindred.MaxID)
+	f.word(field, id)
 }
 
-// text checks a short text that may be empty.
-func (f *faults) text(field, s string, limit int) {
+// word checks an identifier, or the like, that may be empty.
+func (f *faults) word(field, s string) {
 	switch {
-	case len(s) > limit:
-		f.add(field, "has %d bytes, more than %d", len(s), limit)
+	case len(s) > kindred.MaxID:
+		f.add(field, "has %d bytes, more than %d", len(s), kindred.MaxID)
 	case !utf8.ValidString(s):
 		f.add(field, "is not valid UTF-8")
 	case strings.ContainsFunc(s, unicode.IsControl):
@@ -53,16 +55,19 @@ func knownKinds(custom []kindred.Kind) map[kindred.Kind]bool {
 }
 
 // ValidateEvent reports every fault of an event, by field. It fills nothing
-// in; an ID may be missing, a time may not.
+// in; an ID may be missing, a time and a value may not.
 func (s *Service) ValidateEvent(e *kindred.Event) []kindred.FieldError {
 	var f faults
-	f.text("event_id", e.ID, kindred.MaxID)
+	f.word("event_id", e.ID)
 	f.id("user", string(e.User))
 	if e.Kind != kindred.Search || e.Item != "" {
 		f.id("item", string(e.Item))
 	}
 	s.kind(&f, e.Kind)
-	if math.IsNaN(e.Value) || math.IsInf(e.Value, 0) {
+	switch {
+	case math.IsNaN(e.Value) && e.Kind == kindred.Rating:
+		f.add("value", "is required: how many stars")
+	case math.IsNaN(e.Value) || math.IsInf(e.Value, 0):
 		f.add("value", "must be finite")
 	}
 	now := s.cfg.Now()
@@ -72,25 +77,31 @@ func (s *Service) ValidateEvent(e *kindred.Event) []kindred.FieldError {
 	case e.Time.After(now.Add(s.cfg.MaxFuture)):
 		f.add("time", "is more than %v ahead of now", s.cfg.MaxFuture)
 	}
-	f.text("session", e.Session, kindred.MaxID)
-	f.text("request_id", e.RequestID, kindred.MaxID)
+	f.word("session", e.Session)
+	f.word("request_id", e.RequestID)
 	if e.Position < 0 {
 		f.add("position", "is %d, below 0 (1 is the first place, 0 unknown)", e.Position)
 	}
 	switch context := bytes.TrimSpace(e.Context); {
 	case len(e.Context) > kindred.MaxContext:
 		f.add("context", "has %d bytes, more than %d", len(e.Context), kindred.MaxContext)
-	case e.Context != nil && (!json.Valid(context) || context[0] != '{'):
-		f.add("context", "must be a JSON object")
+	case e.Context != nil && (!json.Valid(context) || context[0] != '{' || !utf8.Valid(context)):
+		f.add("context", "must be a JSON object in UTF-8")
 	}
 	return f
+}
+
+// isKind says whether a kind is written as kinds are.
+func isKind(kind kindred.Kind) bool {
+	return kind != "" && len(kind) <= kindred.MaxKind &&
+		strings.Trim(string(kind), "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
 func (s *Service) kind(f *faults, kind kindred.Kind) {
 	switch {
 	case kind == "":
 		f.add("kind", "is required")
-	case len(kind) > kindred.MaxKind || strings.Trim(string(kind), "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
+	case !isKind(kind):
 		f.add("kind", "must be at most %d lower-case letters, digits and underscores", kindred.MaxKind)
 	case !s.kinds[kind]:
 		f.add("kind", "%q is not declared (add it to kinds: in kindred.yaml)", kind)
@@ -110,6 +121,8 @@ func ValidateItem(i *kindred.Item) []kindred.FieldError {
 	for k, category := range i.Categories {
 		f.id(fmt.Sprintf("categories[%d]", k), category)
 	}
+	f.moment("available_from", i.AvailableFrom)
+	f.moment("available_until", i.AvailableUntil)
 	if !(i.Price >= 0) || math.IsInf(i.Price, 0) {
 		f.add("price", "must be finite and not below 0")
 	}
@@ -128,16 +141,29 @@ func ValidateUser(u *kindred.User) []kindred.FieldError {
 	return f
 }
 
+// moment checks that a time can be written as in RFC 3339, and so be read
+// back.
+func (f *faults) moment(field string, t time.Time) {
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		f.add(field, "must lie in the years 1 to 9999")
+	}
+}
+
+// attributes checks them in the order of their names.
 func (f *faults) attributes(attributes kindred.Attributes) {
 	if len(attributes) > kindred.MaxAttributes {
 		f.add("attributes", "has %d entries, more than %d", len(attributes), kindred.MaxAttributes)
 		return
 	}
-	for name, a := range attributes {
-		field := "attributes." + name
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		field, a := "attributes."+name, attributes[name]
 		f.id(field, name)
 		if err := a.Valid(); err != nil {
 			f.add(field, "%v", err)
+		}
+		f.moment(field, a.Time)
+		if !utf8.ValidString(a.Text) || slices.ContainsFunc(a.Set, func(word string) bool { return !utf8.ValidString(word) }) {
+			f.add(field, "is not valid UTF-8")
 		}
 	}
 }
