@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"maps"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,8 +20,12 @@ import (
 const (
 	watchInterval    = time.Second
 	exposureInterval = 100 * time.Millisecond
-	flushTimeout     = 5 * time.Second // for the last exposures at the end
+	flushTimeout     = 5 * time.Second // for one batch of exposures
 )
+
+// catalogueShare bounds the share of time spent reading the catalogue again
+// while another process goes on writing: one part in catalogueShare.
+const catalogueShare = 10
 
 // Run does the background work until ctx ends: it puts newly promoted models
 // live, notices what other processes stored, and writes exposures; those still
@@ -28,24 +34,18 @@ func (s *Service) Run(ctx context.Context) error {
 	watch, write := time.NewTicker(watchInterval), time.NewTicker(exposureInterval)
 	defer watch.Stop()
 	defer write.Stop()
-	version, err := s.store.DataVersion(ctx)
-	if err != nil {
-		return err
-	}
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
-			defer cancel()
-			s.exposures.flush(last)
-			return ctx.Err()
 		case <-write.C:
 			s.exposures.flush(ctx)
 		case <-watch.C:
 			s.watchModels(ctx)
-			version = s.watchStore(ctx, version)
+			s.watchStore(ctx)
 		}
 	}
+	s.exposures.flush(ctx)
+	return ctx.Err()
 }
 
 // watchModels reloads when the registry has changed. A failed load is not
@@ -67,27 +67,28 @@ func (s *Service) lastGeneration() string {
 }
 
 // watchStore drops what is cached when another process has written.
-func (s *Service) watchStore(ctx context.Context, version int64) int64 {
-	now, err := s.store.DataVersion(ctx)
-	if err == nil && now != version {
+func (s *Service) watchStore(ctx context.Context) {
+	version, err := s.store.DataVersion(ctx)
+	if err == nil && version != s.storeVersion {
 		s.histories.forgetAll()
+		s.storeVersion, s.catalogueStale = version, true
+	}
+	if start := time.Now(); err == nil && s.catalogueStale && start.After(s.catalogueDue) {
 		err = s.loadCatalogue(ctx)
+		s.catalogueStale = err != nil
+		s.catalogueDue = start.Add(catalogueShare * time.Since(start))
 	}
-	if err != nil {
-		if ctx.Err() == nil {
-			s.log.Error("the store could not be read again after another process wrote; trying again", "err", err)
-		}
-		return version
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("the store could not be read again after another process wrote; trying again", "err", err)
 	}
-	return now
 }
 
 // loadCatalogue reads all items.
 func (s *Service) loadCatalogue(ctx context.Context) error {
+	s.catalogue.begin()
 	items, deleted := map[kindred.ItemID]*kindred.Item{}, map[kindred.ItemID]bool{}
 	err := s.store.ScanItems(ctx, func(item *kindred.Item) error {
-		kept := *item
-		items[kept.ID] = &kept
+		items[item.ID] = item
 		return nil
 	})
 	if err != nil {
@@ -116,12 +117,30 @@ type exposures struct {
 	waiting chan kindred.Exposure
 	salt    [4]byte // tells processes apart
 	count   atomic.Uint64
+
+	mu     sync.Mutex // held while lists are written
+	erased map[kindred.UserID]time.Time
 }
 
+// erasedKept is how long an erased user's lists are watched for: longer than
+// any answer takes.
+const erasedKept = time.Minute
+
 func newExposures(store Store, metrics *metric.Metrics, logger *slog.Logger) *exposures {
-	x := &exposures{store: store, metrics: metrics, logger: logger, waiting: make(chan kindred.Exposure, exposuresWaiting)}
+	x := &exposures{
+		store: store, metrics: metrics, logger: logger,
+		waiting: make(chan kindred.Exposure, exposuresWaiting), erased: map[kindred.UserID]time.Time{},
+	}
 	_, _ = rand.Read(x.salt[:]) // never fails
 	return x
+}
+
+// erase keeps lists shown to a user until now from being written.
+func (x *exposures) erase(user kindred.UserID, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.erased[user] = now
+	maps.DeleteFunc(x.erased, func(_ kindred.UserID, at time.Time) bool { return now.Sub(at) > erasedKept })
 }
 
 // newID returns an identifier no other list has: the time, a random number of
@@ -155,18 +174,24 @@ func (x *exposures) log(a Answer, user kindred.UserID, now time.Time) {
 	}
 }
 
-// flush writes the waiting lists.
+// flush writes the waiting lists, even if ctx has ended.
 func (x *exposures) flush(ctx context.Context) {
-	n := len(x.waiting)
-	if n == 0 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var batch []kindred.Exposure
+	for range len(x.waiting) {
+		e := <-x.waiting
+		if at, erased := x.erased[e.User]; !erased || e.Time.After(at) {
+			batch = append(batch, e)
+		}
+	}
+	if len(batch) == 0 {
 		return
 	}
-	batch := make([]kindred.Exposure, n)
-	for i := range batch {
-		batch[i] = <-x.waiting
-	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
 	if err := x.store.AppendExposures(ctx, batch); err != nil {
-		x.metrics.ExposuresDropped.Add(float64(n))
-		x.logger.Error("shown lists could not be logged", "lists", n, "err", err)
+		x.metrics.ExposuresDropped.Add(float64(len(batch)))
+		x.logger.Error("shown lists could not be logged", "lists", len(batch), "err", err)
 	}
 }

@@ -2,6 +2,8 @@ package recommend
 
 import (
 	"cmp"
+	"container/heap"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -21,48 +23,103 @@ type catalogue struct {
 	// All below is guarded by mu. An *Item never changes; a new one replaces it.
 	items   map[kindred.ItemID]*kindred.Item
 	deleted map[kindred.ItemID]bool
-	views   []*view // the live models
-	// next is when the first window opens or closes; zero: none will.
-	next time.Time
+	views   []*view   // the live models
+	at      time.Time // the moment for which the views' hidden bits are right
+	edges   edges     // when windows open or close: those after at, and outdated ones
+	changes uint64    // how often anything above changed
 	// newest are the items, newest first; nil: to be sorted when asked for.
 	newest []*kindred.Item
+	// meanwhile is what changed since a load began: nil for a deleted item.
+	meanwhile map[kindred.ItemID]*kindred.Item
 }
 
-// filterCacheSize is how many filters' results a view keeps between changes
-// of the catalogue: a shop's pages have a few dozens.
-const filterCacheSize = 64
+const (
+	// maxFilters is how many filters' results a view keeps: a shop's pages
+	// have a few dozens.
+	maxFilters = 64
+	// maxPlaced is how many new items are put in their places among the newest
+	// one by one; more are sorted.
+	maxPlaced = 64
+)
 
-// replace sets the whole content.
+func newCatalogue() *catalogue {
+	return &catalogue{items: map[kindred.ItemID]*kindred.Item{}, deleted: map[kindred.ItemID]bool{}}
+}
+
+// begin is called before a load reads the first item.
+func (c *catalogue) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.meanwhile = map[kindred.ItemID]*kindred.Item{}
+}
+
+// replace ends a load: it sets the whole content, but for what changed since
+// the load began.
 func (c *catalogue) replace(items map[kindred.ItemID]*kindred.Item, deleted map[kindred.ItemID]bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.items, c.deleted = items, deleted
-	for _, v := range c.views {
-		v.look(c)
+	for id, item := range c.meanwhile {
+		c.set(id, item)
 	}
-	c.refresh(now)
+	c.meanwhile, c.newest = nil, nil
+	c.changes++
+	c.advance(now)
+	c.findEdges()
+	for _, v := range c.views {
+		c.look(v)
+	}
 }
 
-// attach makes views the models that the catalogue serves.
-func (c *catalogue) attach(views []*view, now time.Time) {
+// attach makes views the models that the catalogue serves, and calls swap at
+// the moment from which on it does.
+func (c *catalogue) attach(views []*view, now time.Time, swap func()) {
+	look := func() uint64 {
+		for _, v := range views {
+			if !slices.Contains(c.views, v) {
+				c.look(v)
+			}
+		}
+		return c.changes
+	}
+	c.rlock(now)
+	seen := look() // takes a while; requests go on
+	c.mu.RUnlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.views = views
-	for _, v := range views {
-		v.look(c)
+	if c.changes != seen {
+		look()
 	}
-	c.refresh(now)
+	c.views = views
+	swap()
+}
+
+// look resolves the items of a view. mu is held, if only for reading while
+// nobody else has the view.
+func (c *catalogue) look(v *view) {
+	v.entries = make([]*kindred.Item, v.items.Len())
+	v.hidden = linalg.NewBits(v.items.Len())
+	v.filters = map[string]matched{}
+	for i, id := range v.items.IDs() {
+		item := c.items[kindred.ItemID(id)]
+		v.entries[i] = item
+		if c.isHidden(kindred.ItemID(id), item) {
+			v.hidden.Set(i)
+		}
+	}
 }
 
 // put adds or replaces items.
 func (c *catalogue) put(items []kindred.Item, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.advance(now)
+	if len(items) > maxPlaced {
+		c.newest = nil
+	}
 	for i := range items {
 		item := items[i]
-		c.items[item.ID] = &item
-		delete(c.deleted, item.ID)
-		c.changed(item.ID, &item, now)
+		c.change(item.ID, &item)
 	}
 }
 
@@ -70,95 +127,197 @@ func (c *catalogue) put(items []kindred.Item, now time.Time) {
 func (c *catalogue) remove(id kindred.ItemID, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.items, id)
-	c.deleted[id] = true
-	c.changed(id, nil, now)
+	c.advance(now)
+	c.change(id, nil)
 }
 
-// changed tells the views about one item. mu is held.
-func (c *catalogue) changed(id kindred.ItemID, item *kindred.Item, now time.Time) {
-	c.newest = nil
-	if item != nil {
-		c.note(item, now)
+// change sets an item, or nil for a deleted one, and all that follows from it.
+// mu is held.
+func (c *catalogue) change(id kindred.ItemID, item *kindred.Item) {
+	c.changes++
+	if c.meanwhile != nil {
+		c.meanwhile[id] = item
 	}
+	if c.newest != nil {
+		c.place(c.items[id], item)
+	}
+	c.set(id, item)
+	if item != nil {
+		c.edges.push(item, c.at)
+	}
+	if len(c.edges) > 4*len(c.items)+64 { // at least half are outdated
+		c.findEdges()
+	}
+	c.show(id)
+}
+
+func (c *catalogue) set(id kindred.ItemID, item *kindred.Item) {
+	if item == nil {
+		delete(c.items, id)
+		c.deleted[id] = true
+		return
+	}
+	c.items[id] = item
+	delete(c.deleted, id)
+}
+
+// show brings the views up to date about one item. mu is held.
+func (c *catalogue) show(id kindred.ItemID) {
+	item := c.items[id]
 	for _, v := range c.views {
-		clear(v.filters)
-		if i, known := v.items.Index(string(id)); known {
-			v.entries[i] = item
-			v.hide(int(i), c.hidden(id, item, now))
+		at, known := v.items.Index(string(id))
+		if !known {
+			continue
+		}
+		i := int(at)
+		v.entries[i] = item
+		v.hidden.Clear(i)
+		if c.isHidden(id, item) {
+			v.hidden.Set(i)
+		}
+		for _, m := range v.filters {
+			m.unmatched.Clear(i)
+			if !m.filter.Match(item) {
+				m.unmatched.Set(i)
+			}
 		}
 	}
 }
 
-// hidden says whether an item must not be recommended now. mu is held.
-func (c *catalogue) hidden(id kindred.ItemID, item *kindred.Item, now time.Time) bool {
+// isHidden says whether an item must not be recommended. mu is held.
+func (c *catalogue) isHidden(id kindred.ItemID, item *kindred.Item) bool {
 	if item == nil {
 		return c.deleted[id]
 	}
-	return !item.AvailableAt(now)
+	return !item.AvailableAt(c.at)
 }
 
-// note keeps the next moment at which an item's availability changes.
-func (c *catalogue) note(item *kindred.Item, now time.Time) {
-	for _, t := range []time.Time{item.AvailableFrom, item.AvailableUntil} {
-		if t.After(now) && (c.next.IsZero() || t.Before(c.next)) {
-			c.next = t
-		}
-	}
-}
-
-// refresh recomputes what is hidden, and until when that holds. mu is held.
-func (c *catalogue) refresh(now time.Time) {
-	c.next, c.newest = time.Time{}, nil
+// findEdges collects the edges of all items anew. mu is held.
+func (c *catalogue) findEdges() {
+	c.edges = nil
 	for _, item := range c.items {
-		c.note(item, now)
-	}
-	for _, v := range c.views {
-		clear(v.filters)
-		for i, item := range v.entries {
-			v.hide(i, c.hidden(kindred.ItemID(v.items.ID(int32(i))), item, now))
-		}
+		c.edges.push(item, c.at)
 	}
 }
+
+// advance brings everything to a later moment. mu is held.
+func (c *catalogue) advance(now time.Time) {
+	if now.After(c.at) {
+		c.at = now
+	}
+	for c.isDue(now) {
+		c.changes++
+		c.show(c.edges.pop().id)
+	}
+}
+
+func (c *catalogue) isDue(now time.Time) bool { return len(c.edges) > 0 && !c.edges[0].at.After(now) }
 
 // rlock takes the read lock with everything right for this moment.
 func (c *catalogue) rlock(now time.Time) {
 	c.mu.RLock()
-	if !c.due(now) {
-		return
+	for c.isDue(now) {
+		c.mu.RUnlock()
+		c.mu.Lock()
+		c.advance(now)
+		c.mu.Unlock()
+		c.mu.RLock()
 	}
-	c.mu.RUnlock()
-	c.mu.Lock()
-	if c.due(now) {
-		c.refresh(now)
-	}
-	c.mu.Unlock()
-	c.mu.RLock()
 }
 
-func (c *catalogue) due(now time.Time) bool { return !c.next.IsZero() && !now.Before(c.next) }
-
-// newestItems returns the items, newest first: by the start of their window,
-// else by their last change; ties by identifier.
-func (c *catalogue) newestItems() []*kindred.Item {
-	c.mu.RLock()
-	sorted := c.newest
-	c.mu.RUnlock()
-	if sorted != nil {
-		return sorted
+// skip writes into bits what must not be recommended from the view: hidden
+// items and those that a filter does not keep.
+func (c *catalogue) skip(bits linalg.Bits, v *view, filter *Filter, now time.Time) linalg.Bits {
+	c.rlock(now)
+	defer c.mu.RUnlock()
+	bits = append(bits[:0], v.hidden...)
+	if filter != nil {
+		for w, word := range v.unmatched(filter) {
+			bits[w] |= word
+		}
 	}
+	return bits
+}
+
+// matched is a filter and the items of a view that it does not keep.
+type matched struct {
+	filter    *Filter
+	unmatched linalg.Bits
+}
+
+// unmatched returns the items that a filter does not keep. The catalogue's mu
+// is held.
+func (v *view) unmatched(filter *Filter) linalg.Bits {
+	v.filtersMu.Lock()
+	m, cached := v.filters[filter.text]
+	v.filtersMu.Unlock()
+	if cached {
+		return m.unmatched
+	}
+	m = matched{filter, linalg.NewBits(len(v.entries))}
+	for i, item := range v.entries {
+		if !filter.Match(item) {
+			m.unmatched.Set(i)
+		}
+	}
+	v.filtersMu.Lock()
+	defer v.filtersMu.Unlock()
+	if len(v.filters) >= maxFilters {
+		clear(v.filters)
+	}
+	v.filters[filter.text] = m
+	return m.unmatched
+}
+
+// newestFirst returns the items, newest first: by the start of their window,
+// else by their last change; ties by identifier. The loop's body must not
+// touch the catalogue.
+func (c *catalogue) newestFirst() iter.Seq[*kindred.Item] {
+	return func(yield func(*kindred.Item) bool) {
+		c.mu.RLock()
+		for c.newest == nil {
+			c.mu.RUnlock()
+			c.sortNewest()
+			c.mu.RLock()
+		}
+		defer c.mu.RUnlock()
+		for _, item := range c.newest {
+			if !yield(item) {
+				return
+			}
+		}
+	}
+}
+
+func (c *catalogue) sortNewest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.newest == nil {
-		c.newest = make([]*kindred.Item, 0, len(c.items))
-		for _, item := range c.items {
-			c.newest = append(c.newest, item)
-		}
-		slices.SortFunc(c.newest, func(a, b *kindred.Item) int {
-			return cmp.Or(born(b).Compare(born(a)), cmp.Compare(a.ID, b.ID))
-		})
+	if c.newest != nil {
+		return
 	}
-	return c.newest
+	c.newest = make([]*kindred.Item, 0, len(c.items))
+	for _, item := range c.items {
+		c.newest = append(c.newest, item)
+	}
+	slices.SortFunc(c.newest, newerFirst)
+}
+
+// place takes the former item out of the newest and puts the present one in.
+// Either may be nil. mu is held.
+func (c *catalogue) place(former, present *kindred.Item) {
+	if former != nil {
+		if at, found := slices.BinarySearchFunc(c.newest, former, newerFirst); found {
+			c.newest = slices.Delete(c.newest, at, at+1)
+		}
+	}
+	if present != nil {
+		at, _ := slices.BinarySearchFunc(c.newest, present, newerFirst)
+		c.newest = slices.Insert(c.newest, at, present)
+	}
+}
+
+func newerFirst(a, b *kindred.Item) int {
+	return cmp.Or(born(b).Compare(born(a)), cmp.Compare(a.ID, b.ID))
 }
 
 func born(item *kindred.Item) time.Time {
@@ -176,67 +335,52 @@ func (c *catalogue) get(id kindred.ItemID) (*kindred.Item, bool) {
 	return item, known
 }
 
-// look resolves the view's items. The catalogue's mu is held.
-func (v *view) look(c *catalogue) {
-	v.entries = make([]*kindred.Item, v.items.Len())
-	v.hiddenBits = linalg.NewBits(v.items.Len())
-	v.filters = map[string]linalg.Bits{}
-	for i, id := range v.items.IDs() {
-		v.entries[i] = c.items[kindred.ItemID(id)]
-	}
-}
-
-func (v *view) hide(i int, isHidden bool) {
-	if isHidden {
-		v.hiddenBits.Set(i)
-	} else {
-		v.hiddenBits.Clear(i)
-	}
-}
-
-// skip writes into bits what must not be recommended from the view: hidden
-// items and those that a filter does not keep.
-func (c *catalogue) skip(bits linalg.Bits, v *view, filter *Filter, now time.Time) linalg.Bits {
-	c.rlock(now)
-	defer c.mu.RUnlock()
-	bits = append(bits[:0], v.hiddenBits...)
-	if filter == nil {
-		return bits
-	}
-	unmatched, cached := v.cachedFilter(filter)
-	if !cached {
-		unmatched = linalg.NewBits(len(v.entries))
-		for i, item := range v.entries {
-			if !filter.Match(item) {
-				unmatched.Set(i)
-			}
-		}
-		v.cacheFilter(filter, unmatched)
-	}
-	for i, word := range unmatched {
-		bits[i] |= word
-	}
-	return bits
-}
-
-func (v *view) cachedFilter(filter *Filter) (linalg.Bits, bool) {
-	v.filtersMu.Lock()
-	defer v.filtersMu.Unlock()
-	bits, cached := v.filters[filter.text]
-	return bits, cached
-}
-
-func (v *view) cacheFilter(filter *Filter, bits linalg.Bits) {
-	v.filtersMu.Lock()
-	defer v.filtersMu.Unlock()
-	if len(v.filters) >= filterCacheSize {
-		clear(v.filters)
-	}
-	v.filters[filter.text] = bits
-}
-
 func (c *catalogue) isDeleted(id kindred.ItemID) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.deleted[id]
+}
+
+// edge is a moment at which an item's availability may change.
+type edge struct {
+	at time.Time
+	id kindred.ItemID
+}
+
+// edges are a heap, the earliest first.
+type edges []edge
+
+// push adds the edges of an item after a moment.
+func (e *edges) push(item *kindred.Item, after time.Time) {
+	for _, at := range []time.Time{item.AvailableFrom, item.AvailableUntil} {
+		if at.After(after) {
+			heap.Push(e, edge{at, item.ID})
+		}
+	}
+}
+
+// pop takes the earliest.
+func (e *edges) pop() edge {
+	first := (*e)[0]
+	heap.Pop(e)
+	return first
+}
+
+func (e *edges) Len() int           { return len(*e) }
+func (e *edges) Less(i, j int) bool { return (*e)[i].at.Before((*e)[j].at) }
+func (e *edges) Swap(i, j int)      { (*e)[i], (*e)[j] = (*e)[j], (*e)[i] }
+
+// Push is for heap.
+func (e *edges) Push(x any) {
+	if added, ok := x.(edge); ok {
+		*e = append(*e, added)
+	}
+}
+
+// Pop is for heap.
+func (e *edges) Pop() any {
+	last := len(*e) - 1
+	x := (*e)[last]
+	*e = (*e)[:last]
+	return x
 }

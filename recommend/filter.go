@@ -1,10 +1,11 @@
 package recommend
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -23,9 +24,10 @@ const (
 //
 // A term is a name, one of = != < <= > >= has, and a value: a number, true,
 // false or a quoted string. Names are attributes of the item; price, title and
-// category stand for what every item has, and category="Shoes" holds if any of
-// the item's categories is Shoes. A term about an attribute that an item does
-// not have, or has with another type, is false, != included.
+// category stand for what every item has. About a set of words, such as
+// category, = and has ask whether the value is among them. A time is compared
+// with "2026-01-02" or "2026-01-02T15:04:05Z". A term about an attribute that
+// an item does not have, or has with another type, is false, != included.
 type Filter struct {
 	terms []term
 	text  string // normalised; equal filters have equal texts
@@ -34,10 +36,21 @@ type Filter struct {
 type term struct {
 	name   string
 	op     string
-	number float64
-	text   string
 	kind   kindred.AttributeType // of the value: Number, Bool or String
-	is     bool                  // a Bool's value
+	number float64
+	is     bool // a Bool's value
+	text   string
+	time   time.Time // that text means; zero: none
+}
+
+func stringTerm(name, op, text string) term {
+	t := term{name: name, op: op, kind: kindred.String, text: text}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil {
+			t.time = at
+		}
+	}
+	return t
 }
 
 // ParseFilter reads a filter. Errors name the place, in bytes from 1.
@@ -55,12 +68,14 @@ func ParseFilter(expr string) (*Filter, error) {
 		if f.terms = append(f.terms, t); len(f.terms) > maxTerms {
 			return nil, kindred.Errorf(kindred.Invalid, "the filter has more than %d terms", maxTerms)
 		}
-		if p.skip(); p.rest == "" {
+		p.skip()
+		if p.rest == "" {
 			f.normalise()
 			return f, nil
 		}
-		if word := p.word(); word != "and" {
-			return nil, p.fault("expected 'and' between terms")
+		start := p
+		if p.word() != "and" {
+			return nil, start.fault("expected 'and' between terms")
 		}
 	}
 }
@@ -68,7 +83,7 @@ func ParseFilter(expr string) (*Filter, error) {
 // And returns the filter with a category added to what it asks for. The
 // receiver may be nil.
 func (f *Filter) And(category string) *Filter {
-	g := &Filter{terms: []term{{name: "category", op: "=", text: category, kind: kindred.String}}}
+	g := &Filter{terms: []term{stringTerm("category", "=", category)}}
 	if f != nil {
 		g.terms = append(g.terms, f.terms...)
 	}
@@ -81,17 +96,23 @@ func (f *Filter) String() string { return f.text }
 
 func (f *Filter) normalise() {
 	terms := make([]string, len(f.terms))
-	for i, t := range f.terms {
-		value := strconv.Quote(t.text)
-		switch t.kind {
-		case kindred.Number:
-			value = strconv.FormatFloat(t.number, 'g', -1, 64)
-		case kindred.Bool:
-			value = strconv.FormatBool(t.is)
-		}
-		terms[i] = t.name + " " + t.op + " " + value
+	for i := range f.terms {
+		terms[i] = f.terms[i].String()
 	}
 	f.text = strings.Join(terms, " and ")
+}
+
+func (t *term) String() string {
+	var value string
+	switch t.kind {
+	case kindred.Number:
+		value = strconv.FormatFloat(t.number, 'g', -1, 64)
+	case kindred.Bool:
+		value = strconv.FormatBool(t.is)
+	default:
+		value = strconv.Quote(t.text)
+	}
+	return t.name + " " + t.op + " " + value
 }
 
 // Match says whether an item meets all terms. A nil filter keeps everything;
@@ -112,49 +133,69 @@ func (f *Filter) Match(item *kindred.Item) bool {
 }
 
 func (t *term) match(item *kindred.Item) bool {
-	switch t.name {
-	case "price":
-		return t.kind == kindred.Number && compare(t.op, item.Price, t.number)
-	case "title":
-		return t.kind == kindred.String && compare(t.op, item.Title, t.text)
-	case "category":
-		return t.kind == kindred.String && (t.op == "!=") != slices.Contains(item.Categories, t.text)
-	}
-	a, has := item.Attributes[t.name]
-	switch {
-	case !has:
+	a, has := t.of(item)
+	if !has {
 		return false
-	case a.Type == kindred.Number && t.kind == kindred.Number:
-		return compare(t.op, a.Number, t.number)
-	case a.Type == kindred.Bool && t.kind == kindred.Bool:
-		return (t.op == "=" && a.Bool == t.is) || (t.op == "!=" && a.Bool != t.is)
-	case (a.Type == kindred.String || a.Type == kindred.Text) && t.kind == kindred.String:
-		return compare(t.op, a.Text, t.text)
-	case a.Type == kindred.StringSet && t.kind == kindred.String:
-		_, in := slices.BinarySearch(a.Set, t.text)
-		return in == (t.op != "!=") && !strings.ContainsAny(t.op, "<>")
-	case a.Type == kindred.Time && t.kind == kindred.String:
-		return compare(t.op, a.Time.UTC().Format("2006-01-02T15:04:05Z"), t.text)
 	}
-	return false
+	switch a.Type {
+	case kindred.Number:
+		return t.kind == kindred.Number && ordered(t.op, cmp.Compare(a.Number, t.number))
+	case kindred.Bool:
+		return t.kind == kindred.Bool && (a.Bool == t.is) == (t.op == "=")
+	case kindred.String, kindred.Text:
+		return t.kind == kindred.String && ordered(t.op, cmp.Compare(a.Text, t.text))
+	case kindred.Time:
+		return !t.time.IsZero() && ordered(t.op, a.Time.Compare(t.time))
+	case kindred.StringSet:
+		return t.kind == kindred.String && t.matchSet(a.Set)
+	default:
+		return false
+	}
 }
 
-func compare[T float64 | string](op string, a, b T) bool {
+func (t *term) matchSet(set []string) bool {
+	switch t.op {
+	case "=", "has":
+		return slices.Contains(set, t.text)
+	case "!=":
+		return !slices.Contains(set, t.text)
+	default:
+		return false
+	}
+}
+
+// of returns the attribute that the term is about, if the item has it.
+func (t *term) of(item *kindred.Item) (kindred.Attribute, bool) {
+	switch t.name {
+	case "price":
+		return kindred.NumberOf(item.Price), item.Price != 0
+	case "title":
+		return kindred.StringOf(item.Title), item.Title != ""
+	case "category":
+		return kindred.Attribute{Type: kindred.StringSet, Set: item.Categories}, len(item.Categories) > 0
+	}
+	a, has := item.Attributes[t.name]
+	return a, has
+}
+
+// ordered says whether a comparison came out as an operator wants it.
+func ordered(op string, compared int) bool {
 	switch op {
 	case "=":
-		return a == b
+		return compared == 0
 	case "!=":
-		return a != b
+		return compared != 0
 	case "<":
-		return a < b
+		return compared < 0
 	case "<=":
-		return a <= b
+		return compared <= 0
 	case ">":
-		return a > b
+		return compared > 0
 	case ">=":
-		return a >= b
+		return compared >= 0
+	default: // has
+		return false
 	}
-	return false // has
 }
 
 // filterParser reads a filter from left to right.
@@ -167,11 +208,11 @@ func (p *filterParser) fault(what string) error {
 
 func (p *filterParser) skip() { p.rest = strings.TrimLeft(p.rest, " \t\r\n") }
 
-// word reads letters, digits, '_', '.' and '-'; empty if there are none.
+// word reads letters, digits, '_', '.', '-' and '+'; empty if there are none.
 func (p *filterParser) word() string {
 	p.skip()
 	end := strings.IndexFunc(p.rest, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.-", r)
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.-+", r)
 	})
 	if end < 0 {
 		end = len(p.rest)
@@ -181,51 +222,64 @@ func (p *filterParser) word() string {
 	return word
 }
 
-func (p *filterParser) term() (t term, err error) {
+func (p *filterParser) term() (term, error) {
 	if !utf8.ValidString(p.rest) {
-		return t, p.fault("not UTF-8")
+		return term{}, p.fault("not UTF-8")
 	}
-	if t.name = p.word(); t.name == "" {
-		return t, p.fault("expected the name of an attribute")
+	name := p.word()
+	if name == "" {
+		return term{}, p.fault("expected the name of an attribute")
 	}
-	p.skip()
-	for _, op := range []string{"!=", "<=", ">=", "=", "<", ">", "has "} {
-		if rest, found := strings.CutPrefix(p.rest, op); found {
-			t.op, p.rest = strings.TrimSpace(op), rest
-			return t, p.value(&t)
-		}
+	op, err := p.operator()
+	if err != nil {
+		return term{}, err
 	}
-	return t, p.fault("expected one of = != < <= > >= has")
+	return p.value(name, op)
 }
 
-func (p *filterParser) value(t *term) error {
+func (p *filterParser) operator() (string, error) {
 	p.skip()
+	for _, op := range []string{"!=", "<=", ">=", "=", "<", ">"} {
+		if rest, found := strings.CutPrefix(p.rest, op); found {
+			p.rest = rest
+			return op, nil
+		}
+	}
+	start := *p
+	if p.word() != "has" {
+		return "", start.fault("expected one of = != < <= > >= has")
+	}
+	return "has", nil
+}
+
+func (p *filterParser) value(name, op string) (term, error) {
+	p.skip()
+	start := *p
 	if strings.HasPrefix(p.rest, `"`) {
 		quoted, err := strconv.QuotedPrefix(p.rest)
 		if err != nil {
-			return p.fault("the string has no end")
+			return term{}, start.fault("the string has no end, or an unknown escape")
 		}
-		if t.text, err = strconv.Unquote(quoted); err != nil {
-			return p.fault("the string does not read")
+		text, err := strconv.Unquote(quoted)
+		if err != nil {
+			return term{}, start.fault("the string does not read")
 		}
-		p.rest, t.kind = p.rest[len(quoted):], kindred.String
-		return nil
+		p.rest = p.rest[len(quoted):]
+		return stringTerm(name, op, text), nil
 	}
-	start := *p
 	word := p.word()
-	switch number, err := strconv.ParseFloat(word, 64); {
-	case word == "true" || word == "false":
-		t.kind, t.is = kindred.Bool, word == "true"
-		if t.op != "=" && t.op != "!=" {
-			return start.fault(fmt.Sprintf("%s is compared by = or !=", word))
-		}
-	case err == nil && number-number == 0:
-		t.kind, t.number = kindred.Number, number
+	isBool := word == "true" || word == "false"
+	number, err := strconv.ParseFloat(word, 64)
+	switch {
+	case !isBool && (err != nil || number-number != 0): // not even infinite
+		return term{}, start.fault("expected a number, true, false or a string in double quotes")
+	case op == "has":
+		return term{}, start.fault("has wants a string in double quotes")
+	case isBool && op != "=" && op != "!=":
+		return term{}, start.fault(word + " is compared by = or !=")
+	case isBool:
+		return term{name: name, op: op, kind: kindred.Bool, is: word == "true"}, nil
 	default:
-		return start.fault("expected a number, true, false or a string in double quotes")
+		return term{name: name, op: op, kind: kindred.Number, number: number}, nil
 	}
-	if t.op == "has" {
-		return start.fault("has wants a string in double quotes")
-	}
-	return nil
 }

@@ -1,10 +1,11 @@
 package recommend
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -14,21 +15,22 @@ import (
 	"kindred/dataset"
 )
 
-// maxEvents is how far back a user's history reaches.
+// maxEvents is how far back a user's history reaches. What was done before the
+// user's last maxEvents events no longer counts, nor does it hide an item.
 const maxEvents = 1000
 
 // profile is what recommending needs of a user's events. It never changes.
 type profile struct {
 	steps []step           // distinct items that say what the user likes, oldest first
-	seen  []kindred.ItemID // items the user knows, which are not recommended again
+	other []kindred.ItemID // what the user knows besides: disliked, rated low
 }
 
 // step is an item of a profile.
 type step struct {
 	item   kindred.ItemID
 	kind   kindred.Kind // the strongest of what was done with it
-	weight float32      // as training weighs it, age aside
-	time   int64        // unix seconds of the last event
+	weight float64      // as training weighs it, at the moment of the last event
+	time   int64        // unix milliseconds of that event
 }
 
 // histories caches profiles. A new event makes its user's profile leave the
@@ -37,21 +39,31 @@ type histories struct {
 	store   Store
 	weights dataset.Settings
 	cache   *otter.Cache[kindred.UserID, *profile]
-	// changes counts, by hash of the user, what came in. A profile read from
-	// the store while its count moved may lack an event and is not kept.
-	changes [1024]atomic.Uint64
+	stripes [256]stripe // by hash of the user
+}
+
+// stripe counts what came in about some of the users. A profile read from the
+// store while its count moved may lack an event, and is not kept.
+type stripe struct {
+	mu      sync.Mutex // held while the cache changes, too
+	changes uint64
 }
 
 func newHistories(store Store, weights dataset.Settings, size int) (*histories, error) {
-	cache, err := otter.New(&otter.Options[kindred.UserID, *profile]{MaximumSize: size})
+	cache, err := otter.New(&otter.Options[kindred.UserID, *profile]{
+		MaximumWeight: uint64(size),
+		Weigher: func(_ kindred.UserID, p *profile) uint32 {
+			return uint32(1 + len(p.steps) + len(p.other))
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &histories{store: store, weights: weights, cache: cache}, nil
 }
 
-func (h *histories) counter(user kindred.UserID) *atomic.Uint64 {
-	return &h.changes[xxh3.HashString(string(user))%uint64(len(h.changes))]
+func (h *histories) stripe(user kindred.UserID) *stripe {
+	return &h.stripes[xxh3.HashString(string(user))%uint64(len(h.stripes))]
 }
 
 // of returns a user's profile; that of a stranger is empty.
@@ -59,64 +71,85 @@ func (h *histories) of(ctx context.Context, user kindred.UserID) (*profile, erro
 	if p, cached := h.cache.GetIfPresent(user); cached {
 		return p, nil
 	}
-	counter := h.counter(user)
-	before := counter.Load()
+	s := h.stripe(user)
+	s.mu.Lock()
+	before := s.changes
+	s.mu.Unlock()
 	events, err := h.store.UserEvents(ctx, user, maxEvents)
 	if err != nil {
 		return nil, err
 	}
 	slices.Reverse(events)
-	p := newProfile(events, h.weights)
-	h.cache.Set(user, p)
-	if counter.Load() != before {
-		h.cache.Invalidate(user)
+	p := new(profile).after(events, h.weights)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changes == before {
+		h.cache.Set(user, p)
 	}
 	return p, nil
 }
 
 // forget drops a user's profile: it has changed.
 func (h *histories) forget(user kindred.UserID) {
-	h.counter(user).Add(1) // before the profile goes: see of
+	s := h.stripe(user)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changes++
 	h.cache.Invalidate(user)
 }
 
 // forgetAll drops every profile.
 func (h *histories) forgetAll() {
-	for i := range h.changes {
-		h.changes[i].Add(1)
+	for i := range h.stripes {
+		s := &h.stripes[i]
+		s.mu.Lock()
+		s.changes++
+		s.mu.Unlock()
 	}
 	h.cache.InvalidateAll()
 }
 
-// newProfile reads events, oldest first, as dataset.Builder does: weights by
-// kind, low ratings and refunds count nothing, a dislike takes the item out.
-// Whatever was done with an item makes it seen; being shown it (impression)
-// does not, nor does searching.
-func newProfile(events []kindred.Event, weights dataset.Settings) *profile {
-	p := &profile{}
-	at := make(map[kindred.ItemID]int, len(events))
+// after returns the profile as it is after further events, oldest first. It
+// weighs them as dataset.Builder does, except that a refund takes nothing back:
+// the item was wanted. Whatever was done with an item makes it known; being
+// shown it (impression) does not, nor does searching.
+func (p *profile) after(events []kindred.Event, weights dataset.Settings) *profile {
+	next := &profile{steps: slices.Clone(p.steps)}
+	place := make(map[kindred.ItemID]int, len(p.steps)+len(events))
+	for i := range p.steps {
+		place[p.steps[i].item] = i
+	}
 	least := leastRating(events, weights)
 	for i := range events {
 		e := &events[i]
 		if e.Item == "" || e.Kind == kindred.Impression || e.Kind == kindred.Search {
 			continue
 		}
-		place, known := at[e.Item]
+		at, known := place[e.Item]
 		if !known {
-			place = len(p.steps)
-			at[e.Item] = place
-			p.steps = append(p.steps, step{item: e.Item, kind: e.Kind})
-			p.seen = append(p.seen, e.Item)
+			at = len(next.steps)
+			place[e.Item] = at
+			next.steps = append(next.steps, step{item: e.Item})
 		}
-		p.steps[place].take(e, weightOf(e, weights, least))
+		next.steps[at].take(e, weightOf(e, weights, least), weights.HalfLife)
 	}
-	p.steps = slices.DeleteFunc(p.steps, func(s step) bool { return s.weight <= 0 })
-	slices.SortStableFunc(p.steps, func(a, b step) int { return int(min(1, max(-1, a.time-b.time))) })
-	return p
+	for _, id := range p.other {
+		if _, known := place[id]; !known {
+			next.other = append(next.other, id)
+		}
+	}
+	next.steps = slices.DeleteFunc(next.steps, func(s step) bool {
+		if s.weight <= 0 {
+			next.other = append(next.other, s.item)
+		}
+		return s.weight <= 0
+	})
+	slices.SortStableFunc(next.steps, func(a, b step) int { return cmp.Compare(a.time, b.time) })
+	return next
 }
 
 // take counts an event of the step's item.
-func (s *step) take(e *kindred.Event, weight float64) {
+func (s *step) take(e *kindred.Event, weight float64, halfLife time.Duration) {
 	if e.Kind == kindred.Dislike {
 		s.weight = 0
 		return
@@ -124,20 +157,27 @@ func (s *step) take(e *kindred.Event, weight float64) {
 	if weight <= 0 {
 		return
 	}
-	s.weight += float32(weight)
-	s.time = e.Time.Unix()
+	at := e.Time.UnixMilli()
+	s.weight = s.weight*decay(at-s.time, halfLife) + weight
+	s.time = at
 	if strength(e.Kind) >= strength(s.kind) {
 		s.kind = e.Kind
 	}
 }
 
+// decay is what a weight still counts for after some milliseconds.
+func decay(age int64, halfLife time.Duration) float64 {
+	if halfLife <= 0 || age <= 0 {
+		return 1
+	}
+	return math.Exp2(-float64(age) * float64(time.Millisecond) / float64(halfLife))
+}
+
 func weightOf(e *kindred.Event, weights dataset.Settings, leastRating float64) float64 {
-	switch e.Kind {
-	case kindred.Rating:
-		if e.Value < leastRating {
-			return 0
-		}
-	case kindred.Refund, kindred.Dislike:
+	switch {
+	case e.Kind == kindred.Refund, e.Kind == kindred.Dislike:
+		return 0
+	case e.Kind == kindred.Rating && e.Value < leastRating:
 		return 0
 	}
 	if w, known := weights.Weights[e.Kind]; known {
@@ -162,15 +202,21 @@ func leastRating(events []kindred.Event, weights dataset.Settings) float64 {
 	return 0.6 * highest
 }
 
-// strength orders kinds by how well they explain a recommendation.
+// Strengths order kinds by how well they explain a recommendation.
+const (
+	viewed = iota
+	liked
+	bought
+)
+
 func strength(kind kindred.Kind) int {
 	switch kind {
-	case kindred.Purchase, kindred.AddToCart:
-		return 3
+	case kindred.Purchase:
+		return bought
 	case kindred.Like, kindred.Rating:
-		return 2
+		return liked
 	default:
-		return 1
+		return viewed
 	}
 }
 
@@ -179,37 +225,36 @@ func (p *profile) with(session []SessionItem, weights dataset.Settings, now time
 	if len(session) == 0 {
 		return p
 	}
-	events := make([]kindred.Event, 0, len(p.steps)+len(session))
+	events := make([]kindred.Event, 0, len(session))
 	for _, s := range session {
-		at := s.Time
-		if at.IsZero() {
-			at = now
+		e := kindred.Event{Item: s.Item, Kind: cmp.Or(s.Kind, kindred.View), Value: 1, Time: s.Time}
+		if e.Time.IsZero() {
+			e.Time = now
 		}
-		kind := s.Kind
-		if kind == "" {
-			kind = kindred.View
-		}
-		events = append(events, kindred.Event{Item: s.Item, Kind: kind, Value: 1, Time: at})
+		events = append(events, e)
 	}
-	extra := newProfile(events, weights)
-	steps := slices.DeleteFunc(slices.Clone(p.steps), func(s step) bool {
-		return slices.ContainsFunc(extra.steps, func(x step) bool { return x.item == s.item })
-	})
-	return &profile{
-		steps: append(steps, extra.steps...),
-		seen:  append(slices.Clone(p.seen), extra.seen...),
-	}
+	return p.after(events, weights)
 }
 
-// history translates the profile into a model's indices; items it does not
-// know are left out. dst's slices are reused.
-func (p *profile) history(dst *dataset.History, items *dataset.Dict) {
+// history translates the profile into a model's indices, weights as they are
+// now; items the model does not know are left out. dst's slices are reused.
+func (p *profile) history(dst *dataset.History, items *dataset.Dict, weights dataset.Settings, now time.Time) {
 	dst.Items, dst.Weights, dst.Times = dst.Items[:0], dst.Weights[:0], dst.Times[:0]
 	for i := range p.steps {
-		if index, known := items.Index(string(p.steps[i].item)); known {
-			dst.Items = append(dst.Items, index)
-			dst.Weights = append(dst.Weights, p.steps[i].weight)
-			dst.Times = append(dst.Times, p.steps[i].time)
+		s := &p.steps[i]
+		index, known := items.Index(string(s.item))
+		if !known {
+			continue
 		}
+		weight := s.weight * decay(now.UnixMilli()-s.time, weights.HalfLife)
+		if weights.MaxWeight > 0 {
+			weight = min(weight, weights.MaxWeight)
+		}
+		if weight < 1e-9 { // what training leaves out too
+			continue
+		}
+		dst.Items = append(dst.Items, index)
+		dst.Weights = append(dst.Weights, float32(weight))
+		dst.Times = append(dst.Times, s.time/1000)
 	}
 }

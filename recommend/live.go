@@ -1,7 +1,6 @@
 package recommend
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,15 +27,15 @@ type view struct {
 	items   *dataset.Dict
 	learned model.Learned
 	index   *ann.Exact // of Factors, else nil
-	// best are a Popularity's items, best first.
-	popularBest, trendingBest []linalg.Scored
+	// popular are a Popularity's items, best first; trending those on the rise.
+	popular, trending []linalg.Scored
 
 	// Below, guarded by catalogue.mu; filters, when it is held for reading
 	// only, by filtersMu too.
-	entries    []*kindred.Item // by index; nil: not in the catalogue
-	hiddenBits linalg.Bits
-	filtersMu  sync.Mutex
-	filters    map[string]linalg.Bits // by filter: what it does not keep
+	entries   []*kindred.Item // by index; nil: not in the catalogue
+	hidden    linalg.Bits
+	filtersMu sync.Mutex
+	filters   map[string]matched // by Filter.text
 }
 
 func newView(loaded *registry.Loaded) *view {
@@ -45,38 +44,37 @@ func newView(loaded *registry.Loaded) *view {
 	case *model.Factors:
 		v.index = ann.NewExact(learned.ItemVectors())
 	case *model.Popularity:
-		v.popularBest, v.trendingBest = ranking(learned.Popular()), ranking(learned.Trending())
+		v.popular, v.trending = ranking(learned.Popular(), 0), ranking(learned.Trending(), 1)
 	}
 	return v
 }
 
-// ranking returns all items best first.
-func ranking(scores []float32) []linalg.Scored {
-	best := make([]linalg.Scored, len(scores))
+// ranking returns the items that score above a bar, best first.
+func ranking(scores []float32, bar float32) []linalg.Scored {
+	var best []linalg.Scored
 	for i, score := range scores {
-		best[i] = linalg.Scored{Index: int32(i), Score: score}
+		if score > bar {
+			best = append(best, linalg.Scored{Index: int32(i), Score: score})
+		}
 	}
-	slices.SortFunc(best, func(a, b linalg.Scored) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Index, b.Index))
-	})
+	slices.SortFunc(best, linalg.Scored.Compare)
 	return best
 }
 
-// kind is the model's algorithm.
-func (v *view) kind() string { return v.version.Kind }
-
-// neighbours returns the item-to-item weights, if that is what it learned.
-func (v *view) neighbours() *model.ItemItem {
-	if v == nil {
-		return nil
+// all returns the live views, each once.
+func (l *live) all() []*view {
+	var views []*view
+	for _, v := range []*view{l.personal, l.similar, l.popular} {
+		if v != nil && !slices.Contains(views, v) {
+			views = append(views, v)
+		}
 	}
-	learned, _ := v.learned.(*model.ItemItem)
-	return learned
+	return views
 }
 
 // Reload makes what the registry calls live answer from now on. A version that
 // cannot be loaded leaves the former model of its role in place; the error
-// says so. Requests are never held up.
+// says so. Requests are not held up.
 func (s *Service) Reload(ctx context.Context) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -88,63 +86,64 @@ func (s *Service) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	loaded := map[string]*view{} // by version: one may play several roles
 	former := s.live.Load()
-	for _, v := range []*view{former.personal, former.similar, former.popular} {
-		if v != nil {
-			loaded[v.version.Version] = v
-		}
-	}
-	var faults []error
-	pick := func(role registry.Role, fallback *view) *view {
-		version, isSet := names[role]
-		if !isSet || ctx.Err() != nil {
-			return fallback
-		}
-		if v, known := loaded[version]; known {
-			return v
-		}
-		found, err := s.models.Load(version)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("recommend: the %s model stays as it was: %w", role, err))
-			if fallback != nil {
-				return fallback
-			}
-			if found = s.substitute(version); found == nil {
-				return nil
-			}
-		}
-		loaded[version] = newView(found)
-		return loaded[version]
+	r := reload{models: s.models, loaded: map[string]*view{}}
+	for _, v := range former.all() {
+		r.loaded[v.version.Version] = v
 	}
 	next := &live{
-		personal: pick(registry.Personal, former.personal),
-		similar:  pick(registry.Similar, former.similar),
-		popular:  pick(registry.Popular, former.popular),
+		personal: r.view(ctx, registry.Personal, names[registry.Personal], former.personal),
+		similar:  r.view(ctx, registry.Similar, names[registry.Similar], former.similar),
+		popular:  r.view(ctx, registry.Popular, names[registry.Popular], former.popular),
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var views []*view
-	for _, v := range []*view{next.personal, next.similar, next.popular} {
-		if v != nil && !slices.Contains(views, v) {
-			views = append(views, v)
+	s.catalogue.attach(next.all(), s.now(), func() { s.live.Store(next) })
+	s.generation = generation
+	s.metrics.ReloadFailures.Add(float64(len(r.faults)))
+	return errors.Join(r.faults...)
+}
+
+// reload is the loading of what is to be live.
+type reload struct {
+	models Models
+	loaded map[string]*view // by version: one may play several roles
+	faults []error
+}
+
+// view returns the model that is to play a role: the version named (empty:
+// none), or the former, or at a start a substitute, if that does not load.
+func (r *reload) view(ctx context.Context, role registry.Role, version string, former *view) *view {
+	if version == "" || ctx.Err() != nil {
+		return nil
+	}
+	if v, known := r.loaded[version]; known {
+		return v
+	}
+	found, err := r.models.Load(version)
+	if err != nil {
+		r.faults = append(r.faults, fmt.Errorf("recommend: the %s model stays as it was: %w", role, err))
+		if former != nil {
+			return former
+		}
+		if found = r.substitute(version); found == nil {
+			return nil
 		}
 	}
-	s.catalogue.attach(views, s.now())
-	s.live.Store(next)
-	s.generation = generation
-	if len(faults) > 0 {
-		s.metrics.ReloadFailures.Add(float64(len(faults)))
+	v, known := r.loaded[found.Version.Version]
+	if !known {
+		v = newView(found)
+		r.loaded[found.Version.Version] = v
 	}
-	return errors.Join(faults...)
+	return v
 }
 
 // substitute returns the newest other version of a damaged version's kind that
 // loads: at a start, when there is no former model to go on with. Nil if there
 // is none.
-func (s *Service) substitute(version string) *registry.Loaded {
-	versions, _ := s.models.List() // what it could list is enough
+func (r *reload) substitute(version string) *registry.Loaded {
+	versions, _ := r.models.List() // what it could list is enough
 	at := slices.IndexFunc(versions, func(v kindred.ModelVersion) bool { return v.Version == version })
 	if at < 0 {
 		return nil
@@ -153,7 +152,7 @@ func (s *Service) substitute(version string) *registry.Loaded {
 		if v.Version == version || v.Kind != versions[at].Kind {
 			continue
 		}
-		if found, err := s.models.Load(v.Version); err == nil {
+		if found, err := r.models.Load(v.Version); err == nil {
 			return found
 		}
 	}

@@ -1,8 +1,9 @@
 package recommend
 
 import (
+	"slices"
+
 	"kindred"
-	"kindred/dataset"
 	"kindred/linalg"
 	"kindred/model"
 )
@@ -11,107 +12,153 @@ import (
 // the reason for a recommendation: people remember what they did lately.
 const reasonSteps = 30
 
+// reasons is the scratch memory of finding reasons. The history's items are
+// meant by their place among the newest reasonSteps, the list's by theirs.
+type reasons struct {
+	because []int32   // by item of the list: the step that speaks most for it; -1: none
+	most    []float32 // by item of the list: how much it does
+	items   []int32   // by item of the list: its index in a view; -1: unknown
+	listed  linalg.Bits
+	given   []Reason // by step: the reason it makes
+}
+
 // giveReasons says of every item in the list why it is there.
 func (l *list) giveReasons() {
-	because := l.because()
-	for i := range l.items {
-		it := &l.items[i]
+	steps := l.taste.steps[max(0, len(l.taste.steps)-reasonSteps):]
+	l.findReasons(steps)
+	r := &l.reasons
+	r.given = slices.Grow(r.given[:0], len(steps))[:len(steps)]
+	clear(r.given)
+	var similar Reason
+	if l.context > 0 {
+		similar = Reason{Code: "similar_to", Item: l.ask.ContextItem, Text: l.sentence("Similar to", l.ask.ContextItem)}
+	}
+	for n := range l.items {
+		it := &l.items[n]
 		switch {
+		case n < l.context:
+			it.Reason = similar
 		case it.Source == sourcePopular:
 			it.Reason = Reason{Code: "popular", Text: "Popular with everyone"}
 		case it.Source == sourceTrending:
 			it.Reason = Reason{Code: "trending", Text: "On the rise"}
 		case it.Source == sourceNewest:
 			it.Reason = Reason{Code: "new_arrival", Text: "New"}
-		case it.Source == sourceSimilar && l.ask.ContextItem != "":
-			it.Reason = Reason{Code: "similar_to", Item: l.ask.ContextItem, Text: "Similar to " + l.quote(l.ask.ContextItem)}
-		case because[i] != nil:
-			it.Reason = l.reasonFor(because[i])
+		case r.because[n] >= 0:
+			given := &r.given[r.because[n]]
+			if given.Code == "" {
+				*given = l.reasonFor(&steps[r.because[n]])
+			}
+			it.Reason = *given
 		default:
 			it.Reason = Reason{Code: "like_similar_users", Text: "Liked by people with a similar taste"}
 		}
 	}
 }
 
-// because finds for each item of the list the step of the history that speaks
-// most for it; nil where none does.
-func (l *list) because() []*step {
-	found := make([]*step, len(l.items))
-	steps := l.taste.steps[max(0, len(l.taste.steps)-reasonSteps):]
-	if len(steps) == 0 {
-		return found
+// findReasons finds for each item of the list the step that speaks most for
+// it: by the similar model, or by the personal one where that says nothing.
+func (l *list) findReasons(steps []step) {
+	r := &l.reasons
+	r.because, r.most = r.because[:0], r.most[:0]
+	for range l.items {
+		r.because, r.most = append(r.because, -1), append(r.most, 0)
 	}
 	for _, v := range []*view{l.live.similar, l.live.personal} {
-		if v == nil {
-			continue
-		}
-		speaks := affinity(v)
-		if speaks == nil {
-			continue
-		}
-		for n := range l.items {
-			if found[n] == nil {
-				found[n] = strongest(steps, v.items, speaks, l.items[n].ID)
+		if v != nil && len(steps) > 0 && l.lookUp(v) {
+			switch learned := v.learned.(type) {
+			case *model.ItemItem:
+				l.askItemItem(v, learned, steps)
+			case *model.Factors:
+				l.askFactors(v, learned, steps)
 			}
 		}
+	}
+}
+
+// lookUp finds the items of the list that still lack a reason in a view, and
+// says whether there are any.
+func (l *list) lookUp(v *view) (found bool) {
+	r := &l.reasons
+	r.items = r.items[:0]
+	for n := range l.items {
+		at := int32(-1)
+		if n >= l.context && r.because[n] < 0 {
+			if i, known := v.items.Index(string(l.items[n].ID)); known {
+				at, found = i, true
+			}
+		}
+		r.items = append(r.items, at)
 	}
 	return found
 }
 
-// affinity returns how much item i of a view speaks for item j, if the view's
-// model can say: 0 or less means not at all.
-func affinity(v *view) func(i, j int32) float32 {
-	switch learned := v.learned.(type) {
-	case *model.ItemItem:
-		return func(i, j int32) float32 {
-			items, weights := learned.Neighbours(i)
-			for n, other := range items {
-				if other == j {
-					return weights[n]
-				}
-			}
-			return 0
-		}
-	case *model.Factors:
-		vectors, dim := learned.ItemVectors()
-		row := func(i int32) []float32 { return vectors[int(i)*dim : (int(i)+1)*dim] }
-		return func(i, j int32) float32 { return linalg.Dot(row(i), row(j)) }
+// note takes down that a step speaks for an item of the list.
+func (r *reasons) note(n, step int, score float32) {
+	if score > r.most[n] {
+		r.because[n], r.most[n] = int32(step), score
 	}
-	return nil
 }
 
-func strongest(steps []step, items *dataset.Dict, speaks func(i, j int32) float32, id kindred.ItemID) *step {
-	j, known := items.Index(string(id))
-	if !known {
-		return nil
+// askItemItem goes once through the neighbours of every step.
+func (l *list) askItemItem(v *view, learned *model.ItemItem, steps []step) {
+	r := &l.reasons
+	words := (learned.Items() + 63) / 64
+	r.listed = slices.Grow(r.listed[:0], words)[:words]
+	clear(r.listed)
+	for _, i := range r.items {
+		if i >= 0 {
+			r.listed.Set(int(i))
+		}
 	}
-	var best *step
-	var most float32
-	for n := range steps {
-		if i, known := items.Index(string(steps[n].item)); known {
-			if score := speaks(i, j); score > most {
-				best, most = &steps[n], score
+	for s := range steps {
+		i, known := v.items.Index(string(steps[s].item))
+		if !known {
+			continue
+		}
+		items, similarities := learned.Neighbours(i)
+		for at, j := range items {
+			if r.listed.Has(int(j)) {
+				r.note(slices.Index(r.items, j), s, similarities[at])
 			}
 		}
 	}
-	return best
+}
+
+// askFactors compares the vectors of every step and item of the list.
+func (l *list) askFactors(v *view, learned *model.Factors, steps []step) {
+	r := &l.reasons
+	vectors, dim := learned.ItemVectors()
+	row := func(i int32) []float32 { return vectors[int(i)*dim : (int(i)+1)*dim] }
+	for s := range steps {
+		i, known := v.items.Index(string(steps[s].item))
+		if !known {
+			continue
+		}
+		for n, j := range r.items {
+			if j >= 0 {
+				r.note(n, s, linalg.Dot(row(i), row(j)))
+			}
+		}
+	}
 }
 
 func (l *list) reasonFor(s *step) Reason {
 	switch strength(s.kind) {
-	case strength(kindred.Purchase):
-		return Reason{Code: "because_bought", Item: s.item, Text: "Because you bought " + l.quote(s.item)}
-	case strength(kindred.Like):
-		return Reason{Code: "because_liked", Item: s.item, Text: "Because you liked " + l.quote(s.item)}
+	case bought:
+		return Reason{Code: "because_bought", Item: s.item, Text: l.sentence("Because you bought", s.item)}
+	case liked:
+		return Reason{Code: "because_liked", Item: s.item, Text: l.sentence("Because you liked", s.item)}
 	default:
-		return Reason{Code: "because_viewed", Item: s.item, Text: "Because you viewed " + l.quote(s.item)}
+		return Reason{Code: "because_viewed", Item: s.item, Text: l.sentence("Because you viewed", s.item)}
 	}
 }
 
-// quote names an item for a person.
-func (l *list) quote(id kindred.ItemID) string {
+// sentence ends with the name of an item.
+func (l *list) sentence(start string, id kindred.ItemID) string {
+	name := string(id)
 	if item, known := l.catalogue.get(id); known && item.Title != "" {
-		return "“" + item.Title + "”"
+		name = item.Title
 	}
-	return "“" + string(id) + "”"
+	return start + " “" + name + "”"
 }

@@ -5,9 +5,9 @@
 //
 // A list is filled from one source after the other: the personal model by
 // fold-in of the history as it is now, what goes with that history's items,
-// what is popular, what is on the rise, and at last the newest items. Items
-// the user knows, that are not available, excluded or filtered out never
-// appear, and the list is short only when nothing else is left to recommend.
+// what is popular, and at last the newest items. Items the user knows, that
+// are not available, excluded or filtered out never appear, and the list is
+// short only when nothing else is left to recommend.
 //
 // Every shown list is logged as an exposure, in the background: when more are
 // shown than the store can take, some go unlogged, and a counter says how many.
@@ -16,6 +16,7 @@ package recommend
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,7 +47,7 @@ type Models interface {
 // Config says how to recommend.
 type Config struct {
 	Weights   dataset.Settings // how events weigh; training's
-	Histories int              // users whose history is kept in memory; 0: 100,000
+	Histories int              // items in all the histories kept in memory; 0: 2,000,000, about 200 MB
 	Metrics   *metric.Metrics  // nil: not counted
 	Logger    *slog.Logger     // for the background work; nil: silent
 	Now       func() time.Time // nil: time.Now
@@ -68,13 +69,18 @@ type Service struct {
 
 	reloading  sync.Mutex
 	generation string // of the registry, when last read; guarded by reloading
+
+	// Below, for Run only: what was read of the store.
+	storeVersion   int64
+	catalogueStale bool      // another process wrote since
+	catalogueDue   time.Time // when it may be read again
 }
 
 // New returns a service with everything loaded. Models that cannot be loaded
 // are logged and do without; the rest of the chain answers.
 func New(ctx context.Context, cfg Config, store Store, models Models) (*Service, error) {
 	if cfg.Histories == 0 {
-		cfg.Histories = 100_000
+		cfg.Histories = 2_000_000
 	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = metric.New()
@@ -94,11 +100,12 @@ func New(ctx context.Context, cfg Config, store Store, models Models) (*Service,
 	}
 	s := &Service{
 		store: store, models: models, weights: cfg.Weights, metrics: cfg.Metrics, log: cfg.Logger, now: cfg.Now,
-		catalogue: &catalogue{items: map[kindred.ItemID]*kindred.Item{}, deleted: map[kindred.ItemID]bool{}},
-		histories: histories, exposures: newExposures(store, cfg.Metrics, cfg.Logger),
+		catalogue: newCatalogue(), histories: histories, exposures: newExposures(store, cfg.Metrics, cfg.Logger),
 	}
 	s.live.Store(&live{})
-	s.lists.New = func() any { return &list{Service: s, chosen: map[kindred.ItemID]bool{}} }
+	if s.storeVersion, err = store.DataVersion(ctx); err != nil { // before what is read
+		return nil, err
+	}
 	if err := s.loadCatalogue(ctx); err != nil {
 		return nil, err
 	}
@@ -116,7 +123,7 @@ func (s *Service) Recommend(ctx context.Context, ask Request) (Answer, error) {
 	}
 	defer s.release(l)
 	if ask.ContextItem != "" {
-		l.fromNeighbours(ask.ContextItem, (ask.N+1)/2)
+		l.fromNeighbours((ask.N + 1) / 2)
 		l.stage("context")
 	}
 	l.fromPersonal()
@@ -140,7 +147,7 @@ func (s *Service) Similar(ctx context.Context, item kindred.ItemID, ask Request)
 		return Answer{}, err
 	}
 	defer s.release(l)
-	l.fromNeighbours(item, ask.N)
+	l.fromNeighbours(ask.N)
 	l.stage("similar")
 	if described, known := s.catalogue.get(item); known && len(described.Categories) > 0 && !l.isFull() {
 		whole := ask.Filter
@@ -167,7 +174,7 @@ func (s *Service) Popular(ctx context.Context, ask Request) (Answer, error) {
 	return l.answer("popular"), nil
 }
 
-// Trending answers with what is on the rise.
+// Trending answers with what is on the rise, then with what is popular.
 func (s *Service) Trending(ctx context.Context, ask Request) (Answer, error) {
 	l, err := s.newList(ctx, &ask)
 	if err != nil {
@@ -175,14 +182,19 @@ func (s *Service) Trending(ctx context.Context, ask Request) (Answer, error) {
 	}
 	defer s.release(l)
 	l.fromTrending()
-	l.fromNewest()
 	l.stage("trending")
+	l.fromPopular()
+	l.fromNewest()
+	l.stage(sourcePopular)
 	return l.answer("trending"), nil
 }
 
 // newList starts an answer: whose taste, and what must stay out.
 func (s *Service) newList(ctx context.Context, ask *Request) (*list, error) {
-	start := s.clock()
+	if ask.N < 1 {
+		return nil, kindred.Errorf(kindred.Invalid, "a list of %d items (ask for 1 or more)", ask.N)
+	}
+	start := time.Now()
 	taste := &profile{}
 	if ask.User != "" {
 		var err error
@@ -190,18 +202,18 @@ func (s *Service) newList(ctx context.Context, ask *Request) (*list, error) {
 			return nil, err
 		}
 	}
-	now := s.now()
-	taste = taste.with(ask.Session, s.weights, now)
 	l, ok := s.lists.Get().(*list)
 	if !ok {
-		panic("recommend: the pool holds lists only")
+		l = &list{Service: s, chosen: map[kindred.ItemID]bool{}}
 	}
-	l.live, l.now, l.ask, l.taste = s.live.Load(), now, ask, taste
+	l.live, l.now, l.ask = s.live.Load(), s.now(), ask
+	l.taste = taste.with(ask.Session, s.weights, l.now)
 	l.start, l.last = start, start
-	l.items = make([]Item, 0, ask.N)
-	clear(l.chosen)
-	l.stages = nil
-	l.hide(taste.seen...)
+	l.items = make([]Item, 0, min(ask.N, maxReserved))
+	for i := range l.taste.steps {
+		l.hide(l.taste.steps[i].item)
+	}
+	l.hide(l.taste.other...)
 	l.hide(ask.Exclude...)
 	if ask.ContextItem != "" {
 		l.hide(ask.ContextItem)
@@ -210,8 +222,12 @@ func (s *Service) newList(ctx context.Context, ask *Request) (*list, error) {
 	return l, nil
 }
 
+// maxReserved is for how many items a list has room from the start.
+const maxReserved = 500
+
 func (s *Service) release(l *list) {
-	l.live, l.ask, l.taste, l.items = nil, nil, nil, nil
+	clear(l.chosen)
+	l.live, l.ask, l.taste, l.items, l.stages, l.lead, l.context = nil, nil, nil, nil, nil, nil, 0
 	s.lists.Put(l)
 }
 
@@ -221,7 +237,6 @@ func (l *list) fallBack() {
 	l.stage(sourceSimilar)
 	l.fromPopular()
 	l.stage(sourcePopular)
-	l.fromTrending()
 	l.fromNewest()
 	l.stage(sourceNewest)
 }
@@ -233,7 +248,7 @@ func (l *list) answer(asked string) Answer {
 	answer := Answer{RequestID: l.exposures.newID(l.now), Items: l.items, Model: l.model()}
 	l.exposures.log(answer, l.ask.User, l.now)
 	l.metrics.Lists.WithLabelValues(asked).Inc()
-	l.metrics.ListSeconds.Observe(l.clock().Sub(l.start).Seconds())
+	l.metrics.ListSeconds.Observe(time.Since(l.start).Seconds())
 	for from := 0; from < len(l.items); { // runs of one source: few
 		to := from + 1
 		for to < len(l.items) && l.items[to].Source == l.items[from].Source {
@@ -243,31 +258,17 @@ func (l *list) answer(asked string) Answer {
 		from = to
 	}
 	if l.ask.Explain {
-		answer.Trace = &Trace{History: len(l.taste.steps), Seen: len(l.taste.seen), Stages: l.stages}
+		answer.Trace = &Trace{History: len(l.taste.steps), Seen: len(l.taste.steps) + len(l.taste.other), Stages: l.stages}
 	}
 	return answer
 }
 
 // model names the model that gave the first item, if one did.
 func (l *list) model() *ModelRef {
-	if len(l.items) == 0 {
+	if l.lead == nil {
 		return nil
 	}
-	v := l.live.personal
-	switch l.items[0].Source {
-	case sourceNewest:
-		return nil
-	case sourcePopular, sourceTrending:
-		v = l.live.popular
-	case sourceSimilar:
-		if l.live.similar != nil {
-			v = l.live.similar
-		}
-	}
-	if v == nil {
-		return nil
-	}
-	return &ModelRef{Version: v.version.Version, Kind: v.kind()}
+	return &ModelRef{Version: l.lead.version.Version, Kind: l.lead.version.Kind}
 }
 
 // knows says whether an item can be recommended from: it is in the catalogue,
@@ -279,16 +280,10 @@ func (s *Service) knows(id kindred.ItemID) bool {
 	if s.catalogue.isDeleted(id) {
 		return false
 	}
-	now := s.live.Load()
-	for _, v := range []*view{now.personal, now.similar, now.popular} {
-		if v == nil {
-			continue
-		}
-		if _, known := v.items.Index(string(id)); known {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.live.Load().all(), func(v *view) bool {
+		_, known := v.items.Index(string(id))
+		return known
+	})
 }
 
 // Item returns an item of the catalogue.
@@ -315,7 +310,7 @@ func (s *Service) ItemsChanged(items []kindred.Item) { s.catalogue.put(items, s.
 func (s *Service) ItemDeleted(id kindred.ItemID) { s.catalogue.remove(id, s.now()) }
 
 // UserErased takes note of a user who has been erased.
-func (s *Service) UserErased(id kindred.UserID) { s.histories.forget(id) }
-
-// clock is for measuring; now may be anything a test says.
-func (*Service) clock() time.Time { return time.Now() }
+func (s *Service) UserErased(id kindred.UserID) {
+	s.histories.forget(id)
+	s.exposures.erase(id, s.now())
+}

@@ -2,6 +2,7 @@ package recommend
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -23,21 +24,24 @@ const (
 // the other until it has n. Lists are pooled; slices keep their capacity.
 type list struct {
 	*Service
-	live   *live
-	now    time.Time
-	ask    *Request
-	taste  *profile
-	items  []Item
-	chosen map[kindred.ItemID]bool // seen, excluded, or in the list already
-	stages []Stage
-	start  time.Time
-	last   time.Time // when the last stage ended
+	live    *live
+	now     time.Time
+	ask     *Request
+	taste   *profile
+	items   []Item
+	context int                     // items that go with the context item: the first so many
+	lead    *view                   // whose model gave the first item; nil: none
+	chosen  map[kindred.ItemID]bool // known to the user, excluded, or in the list already
+	stages  []Stage
+	start   time.Time
+	last    time.Time // when the last stage ended
 
 	skip    linalg.Bits
 	history dataset.History
 	scored  []linalg.Scored
 	scores  []float32
 	vector  []float32
+	reasons reasons
 }
 
 func (l *list) isFull() bool { return len(l.items) >= l.ask.N }
@@ -49,11 +53,22 @@ func (l *list) hide(ids ...kindred.ItemID) {
 	}
 }
 
-// add appends an item unless it is in already or is to stay out.
-func (l *list) add(id kindred.ItemID, score float64, source string) {
-	if !l.isFull() && !l.chosen[id] {
-		l.chosen[id] = true
-		l.items = append(l.items, Item{ID: id, Score: score, Source: source})
+// add appends an item that a view (nil: none) proposes, unless it is in
+// already or is to stay out.
+func (l *list) add(v *view, id kindred.ItemID, score float64, source string) {
+	if l.isFull() || l.chosen[id] {
+		return
+	}
+	if len(l.items) == 0 {
+		l.lead = v
+	}
+	l.chosen[id] = true
+	l.items = append(l.items, Item{ID: id, Score: score, Source: source})
+}
+
+func (l *list) addAll(v *view, source string) {
+	for _, s := range l.scored {
+		l.add(v, kindred.ItemID(v.items.ID(s.Index)), float64(s.Score), source)
 	}
 }
 
@@ -68,99 +83,93 @@ func (l *list) skipFor(v *view) linalg.Bits {
 	return l.skip
 }
 
-// fromPersonal takes what the personal model scores best for the history.
+// fromPersonal takes what the personal model scores best for the history. A
+// Popularity in that role is passed over: what is popular comes later anyway.
 func (l *list) fromPersonal() {
 	v := l.live.personal
 	if v == nil || l.isFull() {
 		return
 	}
-	l.taste.history(&l.history, v.items)
-	if len(l.history.Items) == 0 {
-		return
-	}
-	want := l.ask.N - len(l.items)
 	switch learned := v.learned.(type) {
-	case *model.Popularity: // popularity is what a live set falls back to when nothing is better
-		return
 	case *model.Factors:
-		l.vector = learned.UserVector(l.vector, l.history)
-		l.scored = v.index.Search(slices.Grow(l.scored[:0], 2*want), l.vector, want, l.skipFor(v))
-		l.addAll(v, v.kind())
-	default:
-		l.score(v, func() { learned.Score(l.scores, l.history) })
-		l.addScored(v, v.kind(), math.Inf(-1), want)
+		l.taste.history(&l.history, v.items, l.weights, l.now)
+		if len(l.history.Items) > 0 {
+			l.vector = learned.UserVector(l.vector, l.history)
+			l.search(v, l.vector, l.ask.N-len(l.items))
+			l.addAll(v, v.version.Kind)
+		}
+	case *model.ItemItem:
+		l.fromItemItem(v, v.version.Kind)
 	}
 }
 
 // fromSimilar takes what goes with the items of the history.
 func (l *list) fromSimilar() {
-	v := l.live.similar
-	if v.neighbours() == nil || l.isFull() || l.live.personal == v {
-		return
-	}
-	l.taste.history(&l.history, v.items)
-	if len(l.history.Items) == 0 {
-		return
-	}
-	l.score(v, func() { v.learned.Score(l.scores, l.history) })
-	l.addScored(v, sourceSimilar, 0, l.ask.N-len(l.items))
-}
-
-// fromNeighbours takes up to want items that go with one item.
-func (l *list) fromNeighbours(id kindred.ItemID, want int) {
-	for _, v := range []*view{l.live.similar, l.live.personal} {
-		if v == nil || l.isFull() || want <= 0 {
-			continue
-		}
-		i, known := v.items.Index(string(id))
-		if !known {
-			continue
-		}
-		before := len(l.items)
-		want = min(want, l.ask.N-len(l.items))
-		switch learned := v.learned.(type) {
-		case *model.ItemItem:
-			items, weights := learned.Neighbours(i)
-			skip := l.skipFor(v)
-			for k, j := range items {
-				if !skip.Has(int(j)) && len(l.items)-before < want {
-					l.add(kindred.ItemID(v.items.ID(j)), float64(weights[k]), sourceSimilar)
-				}
-			}
-		case *model.Factors:
-			vectors, dim := learned.ItemVectors()
-			vector := vectors[int(i)*dim : (int(i)+1)*dim]
-			l.scored = v.index.Search(slices.Grow(l.scored[:0], 2*want), vector, want, l.skipFor(v))
-			l.addAll(v, sourceSimilar)
-		default:
-			continue
-		}
-		want -= len(l.items) - before
+	if v := l.live.similar; v != nil && v != l.live.personal && !l.isFull() {
+		l.fromItemItem(v, sourceSimilar)
 	}
 }
 
-// score runs a dense scoring of all items of a view.
-func (l *list) score(v *view, score func()) {
+// fromItemItem takes the items that those of the history speak for, if the
+// view's model is of that shape.
+func (l *list) fromItemItem(v *view, source string) {
+	learned, ok := v.learned.(*model.ItemItem)
+	l.taste.history(&l.history, v.items, l.weights, l.now)
+	if !ok || len(l.history.Items) == 0 {
+		return
+	}
 	l.scores = slices.Grow(l.scores[:0], v.items.Len())[:v.items.Len()]
-	score()
-}
-
-// addScored adds the best of l.scores that lie above a threshold.
-func (l *list) addScored(v *view, source string, above float64, want int) {
-	skip := l.skipFor(v)
-	for i := range l.scores {
-		if skip.Has(i) || float64(l.scores[i]) <= above {
-			l.scores[i] = float32(math.Inf(-1))
+	learned.Score(l.scores, l.history)
+	for w, word := range l.skipFor(v) {
+		for ; word != 0; word &= word - 1 {
+			l.scores[w*64+bits.TrailingZeros64(word)] = float32(math.Inf(-1))
 		}
 	}
+	want := l.ask.N - len(l.items)
 	l.scored = linalg.TopK(slices.Grow(l.scored[:0], 2*want), l.scores, want)
+	for n, s := range l.scored {
+		if s.Score <= 0 { // nothing speaks for this one and the rest
+			l.scored = l.scored[:n]
+			break
+		}
+	}
 	l.addAll(v, source)
 }
 
-func (l *list) addAll(v *view, source string) {
-	for _, s := range l.scored {
-		l.add(kindred.ItemID(v.items.ID(s.Index)), float64(s.Score), source)
+// fromNeighbours takes up to want items that go with the context item.
+func (l *list) fromNeighbours(want int) {
+	for _, v := range []*view{l.live.similar, l.live.personal} {
+		missing := min(want, l.ask.N) - len(l.items)
+		if v == nil || missing <= 0 {
+			continue
+		}
+		i, known := v.items.Index(string(l.ask.ContextItem))
+		if !known {
+			continue
+		}
+		switch learned := v.learned.(type) {
+		case *model.ItemItem:
+			skip := l.skipFor(v)
+			l.scored = l.scored[:0]
+			items, weights := learned.Neighbours(i)
+			for n, j := range items {
+				if len(l.scored) < missing && !skip.Has(int(j)) {
+					l.scored = append(l.scored, linalg.Scored{Index: j, Score: weights[n]})
+				}
+			}
+			l.addAll(v, sourceSimilar)
+		case *model.Factors:
+			vectors, dim := learned.ItemVectors()
+			l.search(v, vectors[int(i)*dim:(int(i)+1)*dim], missing)
+			l.addAll(v, sourceSimilar)
+		}
 	}
+	l.context = len(l.items)
+}
+
+// search finds the best want items for a vector.
+func (l *list) search(v *view, vector []float32, want int) {
+	l.scored = v.index.Search(slices.Grow(l.scored[:0], 2*want), vector, want, l.skipFor(v))
 }
 
 // fromRanking takes from a fixed order of a view's items.
@@ -174,20 +183,20 @@ func (l *list) fromRanking(v *view, best []linalg.Scored, source string) {
 			return
 		}
 		if !skip.Has(int(s.Index)) {
-			l.add(kindred.ItemID(v.items.ID(s.Index)), float64(s.Score), source)
+			l.add(v, kindred.ItemID(v.items.ID(s.Index)), float64(s.Score), source)
 		}
 	}
 }
 
 func (l *list) fromPopular() {
 	if v := l.live.popular; v != nil {
-		l.fromRanking(v, v.popularBest, sourcePopular)
+		l.fromRanking(v, v.popular, sourcePopular)
 	}
 }
 
 func (l *list) fromTrending() {
 	if v := l.live.popular; v != nil {
-		l.fromRanking(v, v.trendingBest, sourceTrending)
+		l.fromRanking(v, v.trending, sourceTrending)
 	}
 }
 
@@ -197,12 +206,12 @@ func (l *list) fromNewest() {
 	if l.isFull() {
 		return
 	}
-	for _, item := range l.catalogue.newestItems() {
+	for item := range l.catalogue.newestFirst() {
 		if l.isFull() {
 			return
 		}
 		if item.AvailableAt(l.now) && l.ask.Filter.Match(item) {
-			l.add(item.ID, 0, sourceNewest)
+			l.add(nil, item.ID, 0, sourceNewest)
 		}
 	}
 }
@@ -212,7 +221,7 @@ func (l *list) stage(name string) {
 	if !l.ask.Explain {
 		return
 	}
-	now := l.clock()
+	now := time.Now()
 	l.stages = append(l.stages, Stage{Name: name, Items: len(l.items), Microseconds: now.Sub(l.last).Microseconds()})
 	l.last = now
 }
