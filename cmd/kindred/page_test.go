@@ -17,7 +17,7 @@ import (
 // the overview, goes to try it, clicks an item and sees the list change.
 func TestDemoPage(t *testing.T) {
 	chromium := findBrowser(t)
-	page := startDemo(t)
+	page, _ := startDemo(t, filepath.Join(t.TempDir(), "state"))
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox,
 		chromedp.WindowSize(1280, 900), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true))

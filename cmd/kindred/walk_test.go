@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -158,11 +160,42 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// startDemo starts a small demo and returns the address of its page.
-func startDemo(t *testing.T) string {
+// TestDemoAgain stops a demo and starts it again: it must go on with what it
+// had, on data of one's own as well.
+func TestDemoAgain(t *testing.T) {
+	data := writeFile(t, "ratings.csv", 2001, func(i int) string {
+		if i == 0 {
+			return "userId,movieId,rating,timestamp"
+		}
+		return fmt.Sprintf("%d,%d,%d,%d", i%50, i*i%301, 1+i%5, 1_700_000_000+60*i)
+	})
+	for name, more := range map[string][]string{"the made-up shop": nil, "a file": {"--data", data}} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "state")
+			var page string
+			for range 2 {
+				demo, stop := startDemo(t, dir, more...)
+				if demo == page {
+					t.Error("the key of the first run goes on")
+				}
+				page = demo
+				stop()
+			}
+			stored := storedIDs(t, dir)
+			if len(stored) < 2000 {
+				t.Errorf("%d events are stored", len(stored))
+			}
+		})
+	}
+}
+
+// startDemo starts a small demo and returns the address of its page and what
+// stops it.
+func startDemo(t *testing.T, dir string, more ...string) (page string, stop func()) {
 	t.Helper()
-	cmd := program(t.Context(), "demo", "--dir", filepath.Join(t.TempDir(), "state"), "--listen", "127.0.0.1:0",
-		"--no-open", "--products", "300", "--shoppers", "400", "--visits", "5")
+	cmd := program(context.WithoutCancel(t.Context()), append([]string{
+		"demo", "--dir", dir, "--listen", "127.0.0.1:0", "--no-open", "--products", "300", "--shoppers", "400", "--visits", "5",
+	}, more...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -170,10 +203,15 @@ func startDemo(t *testing.T) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt) // it may have ended by itself, which the test has seen
-		_ = cmd.Wait()
+	stop = sync.OnceFunc(func() {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the demo ended with %v", err)
+		}
 	})
+	t.Cleanup(stop)
 	said := bufio.NewScanner(out)
 	for said.Scan() {
 		if _, page, found := strings.Cut(said.Text(), "ready after "); found {
@@ -182,11 +220,11 @@ func startDemo(t *testing.T) string {
 				for said.Scan() {
 				}
 			}()
-			return strings.TrimSpace(page)
+			return strings.TrimSpace(page), stop
 		}
 	}
 	t.Fatal("the demo ended without a page")
-	return ""
+	return "", nil
 }
 
 // waitFor polls until something has come to hold.
