@@ -42,7 +42,8 @@ func openConn(ctx context.Context, path string, busy time.Duration, cacheKiB int
 		"synchronous = FULL", // a commit returns after fsync
 		fmt.Sprintf("cache_size = -%d", cacheKiB),
 		// A checkpoint of 64 MiB writes each page once that many commits
-		// changed; the default of 4 MiB costs a fifth of the speed.
+		// changed. With 16 MiB the write that waits for one waits 60 ms, not
+		// 85, but with 4 million events stored, all take a fifth longer.
 		"wal_autocheckpoint = 16384",
 		"journal_size_limit = 67108864",
 		"temp_store = MEMORY",

@@ -357,7 +357,8 @@ func TestCancelledScan(t *testing.T) {
 	defer cancel()
 	seen := 0
 	err := db.ScanEvents(ctx, store.EventRange{}, func(*kindred.Event) error {
-		if seen++; seen == 10 {
+		seen++
+		if seen == 10 {
 			cancel()
 		}
 		return nil
