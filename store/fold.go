@@ -55,9 +55,9 @@ func (w *writer) foldSome(n int) error {
 		w.beginFold()
 	}
 	f := w.fold
-	err := w.enter(f.byUser, n, intoByUser, func(e waiting) []driver.Value { return []driver.Value{e.user, e.time, e.seq} })
+	err := w.enter(newInserter(w.conn, intoByUser, 3), f.byUser, n, func(e waiting) []driver.Value { return []driver.Value{e.user, e.time, e.seq} })
 	if err == nil {
-		err = w.enter(f.seen, n, intoSeen, func(e waiting) []driver.Value { return []driver.Value{e.hash, e.seq} })
+		err = w.enter(newInserter(w.conn, intoSeen, 2), f.seen, n, func(e waiting) []driver.Value { return []driver.Value{e.hash, e.seq} })
 	}
 	if err == nil && f.byUser.isEmpty() && f.seen.isEmpty() {
 		w.state.folded = f.upto
@@ -95,9 +95,7 @@ func seenOrder(a, b waiting) int {
 }
 
 // enter inserts the next n events into an index.
-func (w *writer) enter(from *ascending, n int, text string, row func(waiting) []driver.Value) error {
-	width := strings.Count(text, ",") + 1
-	into := newInserter(w.conn, text, width)
+func (w *writer) enter(into *inserter, from *ascending, n int, row func(waiting) []driver.Value) error {
 	for n > 0 && !from.isEmpty() {
 		part := from.take(n)
 		n -= len(part)
