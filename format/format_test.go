@@ -88,7 +88,6 @@ func TestRealData(t *testing.T) {
 	}{
 		{"movielens", "ml-100k", 100_000 + 1682 + 943, 0},
 		{"movielens", "ml-latest-small-2016", 100_004 + 9125, 0},
-		{"online-retail", "online-retail/online_retail.csv.gz", -1, -1},
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			path := filepath.Join("..", "..", "shared", "data", filepath.FromSlash(c.path))
@@ -107,22 +106,9 @@ func TestRealData(t *testing.T) {
 				}
 			}
 			t.Logf("%d rows, %d events, rejects %v, %.0f rows/s", len(rows), events, rejects, float64(len(rows)+bad)/time.Since(start).Seconds())
-			if c.rows < 0 {
-				if events+bad != 541_909 {
-					t.Errorf("%d events and %d rejects do not account for all lines", events, bad)
-				}
-			} else if len(rows) != c.rows || bad != c.bad {
+			if len(rows) != c.rows || bad != c.bad {
 				t.Errorf("%d rows, %d rejects", len(rows), bad)
 			}
 		})
 	}
-}
-
-func FuzzTime(f *testing.F) {
-	f.Add("1e9")
-	f.Fuzz(func(t *testing.T, text string) {
-		if when, err := parseTime(text); err == nil && (when.Year() < 1970 || when.Year() > 2100) {
-			t.Errorf("%q became %v", text, when)
-		}
-	})
 }

@@ -95,6 +95,9 @@ func (p *part) prepare(opts Options) error {
 	if err := m.known(p.layout); err != nil {
 		return err
 	}
+	if !p.layout.retail {
+		m.release(opts)
+	}
 	m.kind = m.guessKind(opts.Kind, p.layout.kind)
 	m.learnTypes(t)
 	return nil
@@ -165,6 +168,27 @@ func (m *mapper) assignByName() {
 			}
 		}
 	}
+}
+
+// release gives up guessed fields that rows of this sort do not have: a
+// film's score is an attribute, though an event's would be its value.
+func (m *mapper) release(opts Options) {
+	for field, at := range m.at {
+		if _, said := opts.Columns[field]; !said && !m.has(field) {
+			m.roles[at] = ""
+			delete(m.at, field)
+		}
+	}
+}
+
+// has reports whether rows of the file's sort have a field.
+func (m *mapper) has(field string) bool {
+	fields := map[string]string{
+		events: "event_id user item kind value time session request_id position context",
+		items:  "item title categories price available_from available_until updated_at attributes",
+		users:  "user updated_at attributes",
+	}
+	return slices.Contains(strings.Fields(fields[m.entity]), field)
 }
 
 func (m *mapper) guessEntity() {
@@ -330,7 +354,7 @@ func (m *mapper) grow(name string) {
 	m.names, m.roles, m.types = append(m.names, name), append(m.roles, ""), append(m.types, 0)
 	for _, field := range fieldNames() {
 		names, _ := aliases(field)
-		if m.field(field) < 0 && slices.Contains(names, fold(name)) {
+		if m.field(field) < 0 && m.has(field) && slices.Contains(names, fold(name)) {
 			m.roles[at], m.at[field] = field, at
 			return
 		}

@@ -54,6 +54,17 @@ func ReadPairs(path, layout string, fn func(Pair) error) error {
 	}
 }
 
+// GuessLayout returns the layout that ReadPairs would guess. Files that belong
+// together have one layout, best guessed from the largest: a test file of two
+// items a user looks like triples.
+func GuessLayout(path string) (layout string, err error) {
+	f, err := open(path)
+	if err != nil {
+		return "", err
+	}
+	return guessLayout(f), f.Close()
+}
+
 // guessLayout looks at the first lines: a header or another separator than
 // spaces means triples, as do lines all of the same three or four cells.
 func guessLayout(f *file) string {

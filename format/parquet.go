@@ -132,6 +132,9 @@ func (t *parquetTable) take() (err error) {
 		err = t.set(at, values)
 		return err == nil
 	})
+	if bad, ok := errors.AsType[*Reject](err); ok {
+		bad.Raw = t.rec.text()
+	}
 	return err
 }
 

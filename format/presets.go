@@ -155,6 +155,9 @@ func (m *mapper) isRetail() error {
 				"InvoiceDate, UnitPrice, CustomerID, Country; say which: %s=COLUMN)", m.names, field, field)
 		}
 	}
+	if at := slices.IndexFunc(m.names, func(name string) bool { return fold(name) == "country" }); at >= 0 {
+		m.at["country"] = at
+	}
 	return nil
 }
 
@@ -181,7 +184,7 @@ func (r *retail) check(row *Row, m *mapper, rec *record) *Reject {
 		e.Kind, e.Value = kindred.Refund, max(e.Value, -e.Value)
 	}
 	context := `{"price":` + strconv.FormatFloat(cost, 'g', -1, 64) + `,"invoice":` + quote(invoice)
-	if at := slices.IndexFunc(m.names, func(name string) bool { return fold(name) == "country" }); at >= 0 {
+	if at := m.field("country"); at >= 0 {
 		context += `,"country":` + quote(rec.cells[at])
 	}
 	e.Context = []byte(context + "}")

@@ -1,0 +1,52 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestReadPairs(t *testing.T) {
+	for name, c := range map[string]struct{ layout, text, want string }{
+		"adjacency":            {"adjacency", "u 1 2 3\nv 1\n\nw\n", "u1=1@0 u2=1@0 u3=1@0 v1=1@0"},
+		"adjacency guessed":    {"auto", "0 1 2 3\n1 5\n", "01=1@0 02=1@0 03=1@0 15=1@0"},
+		"sequence":             {"sequence", "u 9 8\r\nv 7\r\n", "u9=1@1 u8=1@2 v7=1@1"},
+		"commas, header":       {"auto", "timestamp,userId,movieId,rating\n5,u,i,3.5\n", "ui=3.5@5"},
+		"commas, no header":    {"auto", "u,i,3\nv,j,4\n", "ui=3@0 vj=4@0"},
+		"tabs":                 {"auto", "196\t242\t3\t881250949\n", "196242=3@881250949"},
+		"colons":               {"", "1::1193::5::978300760\n", "11193=5@978300760"},
+		"spaces":               {"auto", "u i 2\nv j 3\n", "ui=2@0 vj=3@0"},
+		"spaces, two":          {"triples", "u i\nv j\n", "ui=1@0 vj=1@0"},
+		"blank lines":          {"triples", "u,i\n\nv,j\n", "ui=1@0 vj=1@0"},
+		"recbole":              {"auto", "item_id:token\tuser_id:token\ttimestamp:float\ni\tu\t8e8\n", "ui=1@800000000"},
+		"bom":                  {"auto", "\xef\xbb\xbfuser,item\nu,i\n", "ui=1@0"},
+		"bad rating":           {"auto", "u,i,3\nu,i,good\n", `ui=3@0 error: format: FILE:2: rating "good" is no finite number`},
+		"rating not finite":    {"auto", "u,i,NaN\n", `error: format: FILE:1: rating "NaN" is no finite number`},
+		"bad time":             {"auto", "u,i,3,1e300\n", `error: format: FILE:1: time "1e300" is no number of 64 bits`},
+		"missing item":         {"triples", "u,i\nu,\n", "ui=1@0 error: format: FILE:2: needs a user and an item"},
+		"unknown layout":       {"matrix", "", `error: layout "matrix" is none of auto, adjacency, sequence, triples, recbole`},
+		"too long":             {"adjacency", "u i\n" + strings.Repeat("x ", 1<<20), "ui=1@0 error: format: FILE:2: is longer than 1 MB"},
+		"no newline at end":    {"triples", "u,i\nv,j", "ui=1@0 vj=1@0"},
+		"the reader wants out": {"triples", "u,i\nstop,j\n", "ui=1@0 error: format: FILE:2: stopped"},
+		"empty":                {"auto", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := put(t, "pairs.txt", c.text)
+			var got []string
+			err := ReadPairs(path, c.layout, func(p Pair) error {
+				if p.User == "stop" {
+					return errors.New("stopped")
+				}
+				got = append(got, fmt.Sprintf("%s%s=%v@%d", p.User, p.Item, p.Value, p.Time))
+				return nil
+			})
+			if err != nil {
+				got = append(got, "error: "+strings.ReplaceAll(err.Error(), path, "FILE"))
+			}
+			if text := strings.Join(got, " "); text != c.want {
+				t.Errorf("got  %s\nwant %s", text, c.want)
+			}
+		})
+	}
+}
