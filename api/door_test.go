@@ -4,22 +4,23 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"kindred"
+	"kindred/dataset"
 	"kindred/ingest"
 	"kindred/internal/metric"
+	"kindred/model"
 	"kindred/recommend"
 	"kindred/registry"
 	"kindred/store"
@@ -31,147 +32,121 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// shelf is a recommender of fixed answers, so that these tests are of the
-// door and not of what lies behind it.
-type shelf struct {
-	mu    sync.Mutex
-	asked recommend.Request
-	told  []string
-	fail  error
-	panic bool
-	item  kindred.Item // the one that is known
-}
-
-func newShelf() *shelf {
-	return &shelf{item: kindred.Item{
-		ID: "mug", Title: "Mug <3", Categories: []string{"Kitchen", "Red"}, Price: 12.5,
-		Attributes: kindred.Attributes{"image": kindred.StringOf("/mug.svg")},
-	}}
-}
-
-func (s *shelf) Recommend(_ context.Context, q recommend.Request) (recommend.Answer, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.panic {
-		panic("secret cause")
-	}
-	s.asked = q
-	return recommend.Answer{
-		RequestID: "rec-1", Model: &recommend.ModelRef{Version: "v1", Kind: "ials"},
-		Items: []recommend.Item{
-			{ID: "mug", Score: 0.5, Source: "ials", Reason: recommend.Reason{Code: "because_viewed", Item: "kettle", Text: "Because you viewed “Kettle”"}},
-			{ID: "unknown\n\"item\"", Score: 1e-9, Source: "popular", Reason: recommend.Reason{Code: "popular", Text: "Popular"}},
-		},
-	}, s.fail
-}
-
-func (s *shelf) Similar(ctx context.Context, item kindred.ItemID, q recommend.Request) (recommend.Answer, error) {
-	if item == "nothing" {
-		return recommend.Answer{}, kindred.Errorf(kindred.NotFound, "there is no item %q", item)
-	}
-	return s.Recommend(ctx, q)
-}
-
-func (s *shelf) Popular(ctx context.Context, q recommend.Request) (recommend.Answer, error) {
-	return s.Recommend(ctx, q)
-}
-
-func (s *shelf) Trending(ctx context.Context, q recommend.Request) (recommend.Answer, error) {
-	return s.Recommend(ctx, q)
-}
-
-func (s *shelf) Item(id kindred.ItemID) (kindred.Item, bool) {
-	return s.item, id == s.item.ID
-}
-
-func (s *shelf) tell(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.told = append(s.told, fmt.Sprintf(format, args...))
-}
-
-func (s *shelf) ItemsChanged(items []kindred.Item) { s.tell("changed %d", len(items)) }
-func (s *shelf) ItemDeleted(id kindred.ItemID)     { s.tell("deleted %s", id) }
-func (s *shelf) UserErased(id kindred.UserID)      { s.tell("erased %s", id) }
-func (s *shelf) Reload(context.Context) error      { s.tell("reload"); return nil }
-
-// versions is a registry of three models that learned nothing.
-type versions struct{ live registry.Live }
-
-func (v *versions) List() ([]kindred.ModelVersion, error) {
-	var list []kindred.ModelVersion
-	for i, kind := range []string{"ials", "itemknn", "popular"} {
-		list = append(list, kindred.ModelVersion{
-			Version: kind + "-1", Kind: kind, CreatedAt: testNow.Add(time.Duration(i) * time.Hour), Settings: json.RawMessage("{}"),
-			Metrics: map[string]float64{"ndcg@20": 0.25}, Baseline: map[string]float64{"ndcg@20": 0.125},
-		})
-	}
-	return list, nil
-}
-
-func (v *versions) Version(version string) (kindred.ModelVersion, error) {
-	list, err := v.List()
-	for _, m := range list {
-		if m.Version == version {
-			return m, err
-		}
-	}
-	return kindred.ModelVersion{}, kindred.Errorf(kindred.NotFound, "there is no model version %q", version)
-}
-func (v *versions) Live() (registry.Live, error) { return v.live, nil }
-func (v *versions) Promote(_ context.Context, live registry.Live) error {
-	v.live = live
-	return nil
-}
-
-func (v *versions) Rollback(context.Context) (registry.Live, error) {
-	return nil, kindred.Errorf(kindred.Conflict, "there is nothing to roll back to")
-}
-
-// door is a server over a real store, with a key of each scope.
+// door is a server over real parts: a store in memory, a registry with small
+// models that know the items mug, kettle, cup and plate, and what serves them.
+// The store is empty but for a key of each scope.
 type door struct {
 	*Server
-	db    *store.DB
-	shelf *shelf
-	log   *bytes.Buffer
-	keys  map[string]string // by scope
+	db     *store.DB
+	log    *bytes.Buffer
+	keys   map[string]string // by scope
+	models map[string]string // version by kind
+}
+
+// failing is a recommender that fails as it is told to.
+type failing struct {
+	Recommender
+	fail  error
+	panic bool
+}
+
+func (f *failing) Popular(context.Context, recommend.Request) (recommend.Answer, error) {
+	if f.panic {
+		panic("secret cause")
+	}
+	return recommend.Answer{}, f.fail
+}
+
+// failingStore is a store that can neither be read nor written.
+type failingStore struct{}
+
+func (failingStore) AppendEvents(context.Context, []kindred.Event) ([]bool, error) {
+	return nil, kindred.Errorf(kindred.Unavailable, "the store is busy; try again").Because(errors.New("secret cause"))
+}
+
+func (failingStore) Counts(context.Context) (store.Counts, error) {
+	return store.Counts{}, errors.New("secret cause")
 }
 
 func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	tb.Helper()
 	db, err := store.Open(tb.Context(), store.Config{Path: ":memory:"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	d := &door{db: db, shelf: newShelf(), log: &bytes.Buffer{}, keys: map[string]string{"": ""}}
+	must(tb, err)
+	tb.Cleanup(func() { must(tb, db.Close()) })
+	d := &door{db: db, log: &bytes.Buffer{}, keys: map[string]string{"": ""}, models: map[string]string{}}
 	for _, scope := range []string{ScopeRead, ScopeWrite, ScopeAdmin} {
 		secret, key := GenerateKey(scope+"er", []string{scope})
-		if err := db.PutKey(tb.Context(), key); err != nil {
-			tb.Fatal(err)
-		}
+		must(tb, db.PutKey(tb.Context(), key))
 		d.keys[scope] = secret
 	}
+	reg, err := registry.Open(tb.TempDir())
+	must(tb, err)
+	d.learn(tb, reg)
 	now := func() time.Time { return testNow }
+	live, err := recommend.New(tb.Context(), recommend.Config{Now: now}, db, reg)
+	must(tb, err)
 	activity := NewActivity(now)
 	cfg := Config{Listen: "127.0.0.1:8471", Version: "test"}
 	deps := Deps{
-		Events: ingest.New(ingest.Config{Now: now}, db, activity), Recommender: d.shelf, Live: d.shelf, Items: db, Users: db, Keys: db, Counts: db,
-		Models: &versions{live: registry.Live{registry.Personal: "ials-1", registry.Similar: "itemknn-1"}}, Metrics: metric.New(),
-		Activity: activity, Logger: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: now,
+		Events: ingest.New(ingest.Config{Now: now}, db, live, activity), Recommender: live, Live: live,
+		Items: db, Users: db, Keys: db, Counts: db, Models: reg, Metrics: metric.New(), Activity: activity, Now: now,
+		Logger:    slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "dashboard") }),
 	}
 	for _, f := range change {
 		f(&cfg, &deps)
 	}
-	if d.Server, err = New(cfg, deps); err != nil {
+	d.Server, err = New(cfg, deps)
+	must(tb, err)
+	return d
+}
+
+// learn fits a model of each kind, and makes them live after another.
+func (d *door) learn(tb testing.TB, reg *registry.Registry) {
+	tb.Helper()
+	lists := map[string][]string{
+		"ann": {"mug", "kettle"}, "ben": {"mug", "kettle", "cup"}, "cat": {"mug", "cup"}, "dan": {"kettle", "mug"}, "eve": {"plate", "cup"},
+	}
+	builder := dataset.NewBuilder(dataset.Defaults())
+	for user, items := range lists {
+		for i, item := range items {
+			builder.Add(&kindred.Event{
+				User: kindred.UserID(user), Item: kindred.ItemID(item), Kind: kindred.Purchase, Value: 1,
+				Time: exampleTime().Add(time.Duration(i) * time.Hour),
+			})
+		}
+	}
+	data, err := builder.Build(testNow)
+	must(tb, err)
+	for _, kind := range []string{"popular", "itemknn", "ials"} {
+		algorithm, err := model.FromJSON(kind, []byte(map[string]string{"ials": `{"factors":4}`}[kind]))
+		must(tb, err)
+		learned, err := algorithm.Fit(tb.Context(), data, nil)
+		must(tb, err)
+		version, err := reg.Register(tb.Context(), kindred.ModelVersion{
+			Kind: kind, CreatedAt: exampleTime(), Settings: json.RawMessage("{}"),
+			Metrics: map[string]float64{"ndcg@20": 0.25}, Baseline: map[string]float64{"ndcg@20": 0.125},
+		}, data.Items, learned)
+		must(tb, err)
+		d.models[kind] = version.Version
+	}
+	must(tb, reg.Promote(tb.Context(), registry.Live{registry.Popular: d.models["popular"], registry.Similar: d.models["itemknn"]}))
+	must(tb, reg.Promote(tb.Context(), registry.Live{registry.Personal: d.models["ials"]}))
+}
+
+// counts returns how much is stored.
+func (d *door) counts(tb testing.TB) store.Counts {
+	tb.Helper()
+	counts, err := d.db.Counts(tb.Context())
+	must(tb, err)
+	return counts
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
 		tb.Fatal(err)
 	}
-	return d
 }
 
 // ask sends a request with the key of a scope.

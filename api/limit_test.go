@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kindred"
+	"kindred/ingest"
 )
 
 // TestAuthorization walks the whole matrix of routes and scopes.
@@ -113,52 +114,42 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// zeros is a body without end.
-type zeros struct{ sent int }
-
-func (z *zeros) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	z.sent += len(p)
-	return len(p), nil
-}
-
-func TestLargeBody(t *testing.T) {
-	d := newDoor(t)
-	for name, length := range map[string]int64{"announced": 1 << 30, "not announced": -1} {
-		body := &zeros{}
-		r := httptest.NewRequest(http.MethodPost, "http://localhost/v1/events", body) //nolint:noctx // httptest gives one
-		r.ContentLength = length
-		r.Header.Set("X-Api-Key", d.keys[ScopeWrite])
-		w := httptest.NewRecorder()
-		d.ServeHTTP(w, r)
-		if w.Code != http.StatusRequestEntityTooLarge || body.sent > 3*maxBody {
-			t.Errorf("%s: got %d after %d bytes: %s", name, w.Code, body.sent, w.Body)
-		}
-	}
-}
-
 func TestErrorsKeepTheirCause(t *testing.T) {
-	d := newDoor(t)
+	broken := &failing{}
+	d := newDoor(t, func(_ *Config, deps *Deps) {
+		broken.Recommender = deps.Recommender
+		deps.Recommender, deps.Counts = broken, failingStore{}
+		deps.Events = ingest.New(ingest.Config{}, failingStore{})
+	})
+	const event = `{"user":"u","item":"i","kind":"view"}`
 	for name, c := range map[string]struct {
-		fail   error
-		panic  bool
-		status int
+		method, path, body string
+		fail               error
+		panic              bool
+		status             int
 	}{
-		"internal":    {fail: errors.New("secret cause"), status: 500},
-		"unavailable": {fail: kindred.Errorf(kindred.Unavailable, "try again").Because(errors.New("secret cause")), status: 503},
-		"panic":       {panic: true, status: 500},
+		"internal":           {method: "GET", path: "/v1/popular", fail: errors.New("secret cause"), status: 500},
+		"unavailable":        {method: "GET", path: "/v1/popular", fail: kindred.Errorf(kindred.Unavailable, "try again").Because(errors.New("secret cause")), status: 503},
+		"panic":              {method: "GET", path: "/v1/popular", panic: true, status: 500},
+		"counts":             {method: "GET", path: "/v1/overview", status: 500},
+		"event not stored":   {method: "POST", path: "/v1/events", body: event, status: 503},
+		"batch not stored":   {method: "POST", path: "/v1/events/batch", body: `{"events":[` + event + `]}`, status: 503},
+		"not ready to serve": {method: "GET", path: "/health/ready", status: 503},
 	} {
-		d.shelf.fail, d.shelf.panic = c.fail, c.panic
-		d.log.Reset()
-		w := d.ask("GET", "/v1/popular", ScopeRead, "")
-		if w.Code != c.status || strings.Contains(w.Body.String(), "secret") {
-			t.Errorf("%s: got %d %s", name, w.Code, w.Body)
-		}
-		if !strings.Contains(d.log.String(), "secret cause") || !strings.Contains(d.log.String(), w.Header().Get("X-Request-Id")) {
-			t.Errorf("%s: the log lacks the cause: %s", name, d.log)
-		}
+		t.Run(name, func(t *testing.T) {
+			broken.fail, broken.panic = c.fail, c.panic
+			d.log.Reset()
+			w := d.ask(c.method, c.path, ScopeAdmin, c.body)
+			if w.Code != c.status || strings.Contains(w.Body.String(), "secret") {
+				t.Errorf("got %d %s", w.Code, w.Body)
+			}
+			if !strings.Contains(d.log.String(), "secret cause") || !strings.Contains(d.log.String(), w.Header().Get("X-Request-Id")) {
+				t.Errorf("the log lacks the cause: %s", d.log)
+			}
+			if retry := w.Header().Get("Retry-After"); c.status == 503 && c.path != "/health/ready" && retry == "" {
+				t.Error("no Retry-After")
+			}
+		})
 	}
 }
 

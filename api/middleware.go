@@ -25,6 +25,7 @@ type recorder struct {
 	key       string // the key's name
 	status    int
 	bytes     int
+	hasTurn   bool // to hold a large body
 }
 
 // WriteHeader remembers the first status.
@@ -80,8 +81,11 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// finish counts and logs a request.
+// finish counts and logs a request, and gives back its turn.
 func (s *Server) finish(w *recorder, r *http.Request, start time.Time) {
+	if w.hasTurn {
+		<-s.turns
+	}
 	took := s.now().Sub(start)
 	s.activity.request(w.tag, w.status, took)
 	s.metrics.note(w.route, w.status, took)

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"kindred"
 	"kindred/registry"
@@ -21,8 +20,7 @@ type liveBody struct {
 
 func (s *Server) modelRoutes() []route {
 	example := kindred.ModelVersion{
-		Version: "ials-20260102T150405Z", Kind: "ials", Stage: kindred.Live,
-		CreatedAt: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC), Settings: []byte(`{"Factors":64}`), Seed: 1,
+		Version: exampleVersion, Kind: "ials", Stage: kindred.Live, CreatedAt: exampleTime(), Settings: []byte(`{"factors":64}`), Seed: 1,
 		Data:    kindred.DataRange{Events: 100_000, Users: 900, Items: 1600, Interactions: 80_000},
 		Metrics: map[string]float64{"ndcg@20": 0.13}, Baseline: map[string]float64{"ndcg@20": 0.05},
 	}

@@ -15,7 +15,7 @@ const guide = `A recommendation engine: post events, ask for recommendations.
 
 Send a key as ` + "`Authorization: Bearer kd_…`" + `. It has scopes: *read* (recommendations, one item or user), *write* (events, items, users), *admin* (everything).
 
-Every error is a problem (RFC 9457) whose ` + "`errors`" + ` name each fault and its place, such as ` + "`body.events[3].time`" + `. 400: not JSON. 401, 403: no key, or one without the scope. 413: more than 16 MB. 422: not valid. 503: try again. Unknown fields and parameters are errors. A write that is answered with an error has stored nothing.`
+Every error is a problem (RFC 9457) whose ` + "`errors`" + ` name each fault and its place, such as ` + "`body.events[3].time`" + `. 400: not JSON. 401, 403: no key, or one without the scope. 413: more than 16 MB. 415: not plain JSON (a body has Content-Type application/json and no Content-Encoding). 422: not valid. 503: try again after the seconds that Retry-After says. Unknown fields and parameters are errors. A write that is answered with an error has stored nothing.`
 
 // describe makes the OpenAPI description of the routes that have a summary.
 // Schemas come from the very types that bodies are encoded from.
@@ -84,7 +84,9 @@ func operation(schemas huma.Registry, rt route) (*huma.Operation, error) {
 		op.Description = strings.TrimSpace(rt.detail + " Needs the scope *" + rt.scope + "*.")
 	}
 	if strings.Contains(rt.path, "{id}") {
-		op.Parameters = append(op.Parameters, &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+		op.Parameters = append(op.Parameters, &huma.Param{
+			Name: "id", In: "path", Required: true, Example: exampleID(rt.path), Schema: &huma.Schema{Type: huma.TypeString},
+		})
 	}
 	for _, p := range rt.query {
 		op.Parameters = append(op.Parameters, &huma.Param{
@@ -125,9 +127,12 @@ func operationID(rt route) string {
 }
 
 func mediaType(schemas huma.Registry, example any) (map[string]*huma.MediaType, error) {
-	if text, ok := example.(plainText); ok {
-		schema := &huma.Schema{Type: huma.TypeString}
-		return map[string]*huma.MediaType{"text/plain": {Schema: schema, Example: string(text)}}, nil
+	text := &huma.Schema{Type: huma.TypeString}
+	switch example := example.(type) {
+	case plainText:
+		return map[string]*huma.MediaType{"text/plain": {Schema: text, Example: string(example)}}, nil
+	case htmlText:
+		return map[string]*huma.MediaType{"text/html": {Schema: text, Example: string(example)}}, nil
 	}
 	// The example goes through JSON, for huma encodes it by other rules.
 	data, err := json.Marshal(example)

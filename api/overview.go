@@ -67,11 +67,11 @@ type (
 )
 
 func (s *Server) operateRoutes() []route {
-	moment := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	moment := exampleTime()
 	example := overviewBody{
 		Version: "v1", StartedAt: moment, Data: dataBody{Events: 100_000, Users: 900, Items: 1600, LastEvent: &moment},
 		Live: map[registry.Role]liveModelBody{registry.Personal: {
-			Version: "ials-20260102T150405Z", Kind: "ials", CreatedAt: moment,
+			Version: exampleVersion, Kind: "ials", CreatedAt: moment,
 			Metrics: map[string]float64{"ndcg@20": 0.13}, Baseline: map[string]float64{"ndcg@20": 0.05},
 		}},
 		Requests: requestsBody{RecommendationsTotal: 1200, RecommendationsPerSecond: 10, Latency: latencyBody{0.4, 0.9, 1.3}},

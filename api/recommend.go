@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"kindred"
 	"kindred/recommend"
 )
@@ -38,7 +40,19 @@ type answerBody struct {
 
 type modelRefBody struct {
 	Version string `json:"version"`
-	Kind    string `json:"kind" example:"ials"`
+	Kind    string `json:"kind"`
+}
+
+// Schema says that it may be null, which the field's tag cannot say.
+func (*modelRefBody) Schema(huma.Registry) *huma.Schema {
+	text := &huma.Schema{Type: huma.TypeString}
+	return &huma.Schema{OneOf: []*huma.Schema{
+		{
+			Type: huma.TypeObject, Properties: map[string]*huma.Schema{"version": text, "kind": text},
+			Required: []string{"version", "kind"}, AdditionalProperties: false,
+		},
+		{Type: "null"},
+	}}
 }
 
 type recommendedBody struct {
@@ -77,7 +91,7 @@ type recommendBody struct {
 
 func (s *Server) recommendRoutes() []route {
 	example := answerBody{
-		RequestID: "0193a1c0-5b7e-7c3a-9f00-2a5d1c7e4b11", Model: &modelRefBody{"ials-20260102T150405Z", "ials"},
+		RequestID: "0193a1c0-5b7e-7c3a-9f00-2a5d1c7e4b11", Model: &modelRefBody{exampleVersion, "ials"},
 		Items: []recommendedBody{{
 			ID: "mug-red", Score: 0.82, Source: "ials", Title: "Red Mug", Categories: []string{"Kitchen"}, Price: 12.5,
 			Reason: reasonBody{"because_bought", "kettle", "Because you bought “Kettle”"},

@@ -4,6 +4,8 @@ import (
 	"embed"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 )
 
 // handler answers a request, or returns the error to answer with.
@@ -34,8 +36,29 @@ type answer struct {
 	body   any // nil: none
 }
 
-// plainText is a body that is not JSON.
-type plainText string
+// exampleVersion is a model version's name in examples.
+const exampleVersion = "20260102T150405.000Z-ials"
+
+// exampleTime is the moment of all examples.
+func exampleTime() time.Time { return time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC) }
+
+// exampleID is an example of the id in a path.
+func exampleID(path string) string {
+	switch {
+	case strings.HasPrefix(path, "/v1/items/"):
+		return "mug-red"
+	case strings.HasPrefix(path, "/v1/models/"):
+		return exampleVersion
+	default:
+		return "u42"
+	}
+}
+
+// Bodies that are not JSON.
+type (
+	plainText string
+	htmlText  string
+)
 
 func (s *Server) routes() []route {
 	return slices.Concat(
@@ -47,7 +70,7 @@ func (s *Server) routes() []route {
 			},
 			{
 				method: http.MethodGet, path: "/docs", handle: pageFile("docs.html"), tag: "Operate",
-				summary: "This description, readable", answers: []answer{{http.StatusOK, plainText("<!doctype html>…")}},
+				summary: "This description, readable", answers: []answer{{http.StatusOK, htmlText("<!doctype html>…")}},
 			},
 			{method: http.MethodGet, path: "/docs/docs.js", handle: pageFile("docs.js")},
 			{method: http.MethodGet, path: "/docs/docs.css", handle: pageFile("docs.css")},

@@ -125,7 +125,8 @@ type Server struct {
 	mux       *http.ServeMux
 	probe     *http.ServeMux // the routes alone, to tell a wrong method from a wrong path
 	openapi   []byte
-	bodies    sync.Pool // of *bytes.Buffer
+	bodies    sync.Pool     // of *bytes.Buffer
+	turns     chan struct{} // taken by requests with a large body
 
 	nosniff, policy, noReferrer []string // header values, shared by all answers
 }
@@ -142,7 +143,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		deps: deps, cfg: cfg, log: deps.Logger, now: deps.Now, startedAt: deps.Now().UTC(), activity: deps.Activity,
 		keyring: keyring{keys: deps.Keys, now: deps.Now}, hosts: newHostRule(cfg.Listen, cfg.Hosts),
-		mux: http.NewServeMux(), probe: http.NewServeMux(),
+		mux: http.NewServeMux(), probe: http.NewServeMux(), turns: make(chan struct{}, largeBodies),
 		nosniff: []string{"nosniff"}, policy: []string{contentPolicy}, noReferrer: []string{"no-referrer"},
 	}
 	var err error

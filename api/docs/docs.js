@@ -30,7 +30,7 @@ function fields(doc, schema) {
   if (schema?.$ref) schema = doc.components.schemas[schema.$ref.split("/").pop()];
   const required = new Set(schema?.required ?? []);
   const rows = Object.entries(schema?.properties ?? {}).filter(([name]) => name !== "$schema").map(([name, s]) =>
-    el("tr", null, el("td", null, name), el("td", null, [s.type].flat().filter(Boolean).join(", ") || s.$ref?.split("/").pop() || "any", required.has(name) ? ", needed" : ""),
+    el("tr", null, el("td", null, name), el("td", null, [s.type].flat().filter(Boolean).join(", ") || s.$ref?.split("/").pop() || s.oneOf?.map((one) => one.type).join(" or ") || "any", required.has(name) ? ", needed" : ""),
       el("td", null, ...rich(s.description ?? ""))));
   return rows.length ? el("table", null, ...rows) : null;
 }
