@@ -57,7 +57,8 @@ const (
 	// Chronological tests on the last tenth of all meetings and validates on
 	// the tenth before.
 	Chronological Split = "chronological"
-	// Random tests on a tenth of each user's items and validates on another.
+	// Random tests on a tenth of each user's items, rounded up, and validates
+	// on another; users of fewer than three stay in training.
 	Random Split = "random"
 )
 
@@ -87,7 +88,10 @@ func (x *Explicit) Split(rule Split, seed uint64) error {
 	case Random:
 		rng := rand.New(rand.NewPCG(seed, 0))
 		for _, mine := range byUser(all) {
-			part := len(mine) / 10
+			part := (len(mine) + 9) / 10
+			if len(mine) < 3 {
+				part = 0
+			}
 			rng.Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
 			x.keep(dataset.TestPart, mine[:part])
 			x.keep(dataset.ValidationPart, mine[part:2*part])

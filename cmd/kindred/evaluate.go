@@ -21,7 +21,7 @@ type evaluateCmd struct {
 	Train  string `help:"File of training interactions." type:"existingfile"`
 	Valid  string `help:"File of validation interactions, to choose settings on." type:"existingfile"`
 	Test   string `help:"File of test interactions; looked at once, with the chosen settings." type:"existingfile"`
-	Layout string `help:"Of these files: adjacency (user item item …), triples (user item [value] [time]), recbole, sequence (as adjacency, in time order)." enum:"auto,adjacency,triples,recbole,sequence" default:"auto"`
+	Layout string `help:"Of these files (guessed from the training file): adjacency (user item item …), triples (user item [value] [time]), recbole, sequence (as adjacency, in time order)." enum:"auto,adjacency,triples,recbole,sequence" default:"auto"`
 
 	ValidShare float64 `help:"Share of each user's training items kept for validation when several settings are to be chosen from and there is no --valid." default:"0.1"`
 	Refit      bool    `help:"Fit the chosen settings again on training and validation data together, before the test." default:"true" negatable:""`
@@ -102,11 +102,19 @@ func (c *evaluateCmd) onFiles(ctx context.Context, candidates []train.Candidate,
 // read reads the files that the flags name.
 func (c *evaluateCmd) read() (*train.Explicit, error) {
 	data := train.NewExplicit()
+	layout := c.Layout
+	if layout == "auto" && c.Train != "" {
+		guess, err := format.GuessLayout(c.Train)
+		if err != nil {
+			return nil, err
+		}
+		layout = guess
+	}
 	add := func(part dataset.Part, path string) error {
 		if path == "" {
 			return nil
 		}
-		return format.ReadPairs(path, c.Layout, func(p format.Pair) error {
+		return format.ReadPairs(path, layout, func(p format.Pair) error {
 			data.Add(part, p.User, p.Item, p.Time)
 			return nil
 		})
