@@ -2,13 +2,21 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+
+	"kindred/store"
 )
 
 func TestBadInput(t *testing.T) {
 	d := newDoor(t)
 	long := strings.Repeat("x", 10_000)
+	var manyAttributes string
+	for i := range 257 {
+		manyAttributes += fmt.Sprintf(`"a%d":1,`, i)
+	}
+	manyAttributes = strings.TrimSuffix(manyAttributes, ",")
 	event := func(more string) string { return `{"user":"u","item":"i","kind":"view"` + more + `}` }
 	for name, c := range map[string]struct {
 		method, path, body string
@@ -37,7 +45,18 @@ func TestBadInput(t *testing.T) {
 		"negative time":        {"POST", "/v1/events", event(`,"time":-1e9`), 422, []string{"body.time"}},
 		"year 1":               {"POST", "/v1/events", event(`,"time":"0001-01-01T00:00:00Z"`), 422, []string{"body.time"}},
 		"no time":              {"POST", "/v1/events", event(`,"time":"yesterday"`), 422, []string{"body.time", "RFC 3339"}},
-		"unknown kind":         {"POST", "/v1/events", `{"user":"u","item":"i","kind":"sniff"}`, 422, []string{"body.kind"}},
+		"year 1, in seconds":   {"POST", "/v1/events", event(`,"time":-62135596800`), 422, []string{"body.time", "first moment"}},
+		"before 1970":          {"POST", "/v1/events", event(`,"time":-0.001`), 422, []string{"body.time", "1970"}},
+		"year 10,000":          {"POST", "/v1/events", event(`,"time":"9999-12-31T23:59:59-01:00"`), 422, []string{"body.time"}},
+		"time is NaN":          {"POST", "/v1/events", event(`,"time":NaN`), 400, []string{"body.time", "NaN"}},
+		"NaN as text":          {"POST", "/v1/events", event(`,"value":"NaN"`), 422, []string{"body.value", "must be a number"}},
+		"minus infinity":       {"POST", "/v1/events", event(`,"value":-Infinity`), 400, []string{"body.value"}},
+		"null character in id": {"POST", "/v1/events", `{"user":"a\u0000","item":"i","kind":"view"}`, 422, []string{"body.user", "control"}},
+		"byte order mark":      {"POST", "/v1/events", "\uFEFF" + event(""), 400, []string{"malformed JSON"}},
+		"single quotes":        {"POST", "/v1/events", `{'user':'u'}`, 400, []string{"malformed JSON", "offset 1"}},
+		"comment":              {"POST", "/v1/events", event("") + " // done", 400, []string{"after the end"}},
+		"all at once":          {"POST", "/v1/events", `{}`, 422, []string{"body.user", "body.item", "body.kind"}},
+		"unknown kind":         {"POST", "/v1/events", `{"user":"u","item":"i","kind":"sniff"}`, 422, []string{"body.kind", "kinds: in kindred.yaml"}},
 		"bad kind":             {"POST", "/v1/events", `{"user":"u","item":"i","kind":"No Kind"}`, 422, []string{"body.kind"}},
 		"rating without value": {"POST", "/v1/events", `{"user":"u","item":"i","kind":"rating"}`, 422, []string{"body.value"}},
 		"negative position":    {"POST", "/v1/events", event(`,"position":-1`), 422, []string{"body.position"}},
@@ -56,6 +75,21 @@ func TestBadInput(t *testing.T) {
 
 		"item unknown field":      {"PUT", "/v1/items/x", `{"titel":"a"}`, 422, []string{"body.titel"}},
 		"item id in body":         {"PUT", "/v1/items/x", `{"id":"y"}`, 422, []string{"body.id"}},
+		"item price is NaN":       {"PUT", "/v1/items/x", `{"price":NaN}`, 400, []string{"body.price", "NaN"}},
+		"item price infinite":     {"PUT", "/v1/items/x", `{"price":1e999}`, 422, []string{"body.price"}},
+		"item before Christ":      {"PUT", "/v1/items/x", `{"available_from":-99999999999}`, 422, []string{"body.available_from"}},
+		"item year 10,000":        {"PUT", "/v1/items/x", `{"available_until":"9999-12-31T23:59:59-01:00"}`, 422, []string{"body.available_until"}},
+		"item attribute time":     {"PUT", "/v1/items/x", `{"attributes":{"t":{"time":"9999-12-31T23:59:59-01:00"}}}`, 422, []string{"body.attributes.t"}},
+		"item attribute deep":     {"PUT", "/v1/items/x", `{"attributes":{"a":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}}`, 400, []string{"nested deeper"}},
+		"item attribute infinite": {"PUT", "/v1/items/x", `{"attributes":{"a":1e999}}`, 422, []string{"body.attributes.a"}},
+		"item attribute number":   {"PUT", "/v1/items/x", `{"attributes":{"a":[1e99]}}`, 422, []string{"body.attributes.a"}},
+		"item attribute empty":    {"PUT", "/v1/items/x", `{"attributes":{"":1}}`, 422, []string{`"body.attributes."`}},
+		"item attributes 257":     {"PUT", "/v1/items/x", `{"attributes":{` + manyAttributes + `}}`, 422, []string{"body.attributes.a256", "256"}},
+		"items 10,001":            {"POST", "/v1/items/batch", `{"items":[` + strings.Repeat(`{"id":"a"},`, 10_000) + `{"id":"a"}]}`, 422, []string{`"body.items"`}},
+		"items row malformed":     {"POST", "/v1/items/batch", `{"items":[{"id":"a"},{"id":"b",}]}`, 400, []string{"body.items[1]"}},
+		"user long id":            {"PUT", "/v1/users/" + long, `{}`, 422, []string{"path.id"}},
+		"user attribute":          {"PUT", "/v1/users/x", `{"attributes":{"a":{"b":1}}}`, 422, []string{"body.attributes.a"}},
+		"users row":               {"POST", "/v1/users/batch", `{"users":[{"id":"` + long + `"}]}`, 422, []string{"body.users[0].id"}},
 		"item price":              {"PUT", "/v1/items/x", `{"price":-1}`, 422, []string{"body.price"}},
 		"item attribute null":     {"PUT", "/v1/items/x", `{"attributes":{"a":null}}`, 422, []string{"body.attributes.a"}},
 		"item attribute twice":    {"PUT", "/v1/items/x", `{"attributes":{"a":1,"a":2}}`, 422, []string{"body.attributes.a", "twice"}},
@@ -96,7 +130,11 @@ func TestBadInput(t *testing.T) {
 		"recommend null in array": {"POST", "/v1/recommendations", `{"exclude":[null]}`, 422, []string{"body.exclude[0]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			before := d.counts(t)
 			w := d.ask(c.method, c.path, ScopeAdmin, c.body)
+			if after := d.counts(t); after != before {
+				t.Errorf("something was stored: %+v became %+v", before, after)
+			}
 			var p problem
 			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 				t.Fatalf("%d %s: %v", w.Code, w.Body, err)
@@ -111,8 +149,7 @@ func TestBadInput(t *testing.T) {
 			}
 		})
 	}
-	counts, err := d.db.Counts(t.Context())
-	if err != nil || counts.Events != 0 || counts.Items != 0 || counts.Users != 0 {
-		t.Errorf("something was stored: %+v, %v", counts, err)
+	if counts := d.counts(t); counts != (store.Counts{}) {
+		t.Errorf("something was stored: %+v", counts)
 	}
 }
