@@ -1,0 +1,125 @@
+package recommend
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"kindred"
+	"kindred/dataset"
+)
+
+// TestWeightsAreThoseOfTraining compares profiles with what dataset.Builder
+// makes of the same events.
+func TestWeightsAreThoseOfTraining(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	kinds := []kindred.Kind{"view", "purchase", "dislike", "rating", "like", "impression", "search", "own_kind"}
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		s := dataset.Defaults()
+		s.MinRating = float64(r.IntN(4)) // 0: as the highest has it
+		if r.IntN(2) == 0 {
+			s.HalfLife = time.Hour
+		}
+		if r.IntN(2) == 0 {
+			s.MaxWeight = 6
+		}
+		b := dataset.NewBuilder(s)
+		var events []kindred.Event
+		for n := range r.IntN(40) {
+			e := kindred.Event{
+				User: "u", Item: kindred.ItemID(fmt.Sprint(r.IntN(8))), Kind: kinds[r.IntN(len(kinds))],
+				Value: float64(1 + r.IntN(5)), Time: now.Add(time.Duration(n-50) * 7 * time.Minute),
+			}
+			events = append(events, e)
+			b.Add(&e)
+		}
+		x, err := b.Build(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want dataset.History
+		if x.Users.Len() > 0 {
+			want = x.History(0)
+		}
+		cut := 0
+		if s.MinRating > 0 && len(events) > 0 { // a session's ratings know no others
+			cut = r.IntN(len(events))
+		}
+		var got dataset.History
+		new(profile).after(events[:cut], s).after(events[cut:], s).history(&got, x.Items, s, now)
+		if !slices.Equal(got.Items, want.Items) || !slices.Equal(got.Times, want.Times) {
+			t.Fatalf("seed %d: got %+v, want %+v", seed, got, want)
+		}
+		for i := range want.Weights {
+			if math.Abs(float64(got.Weights[i]-want.Weights[i])) > 1e-5 {
+				t.Fatalf("seed %d: weights %v, want %v", seed, got.Weights, want.Weights)
+			}
+		}
+	}
+}
+
+// TestProfile lists what counts as liked, as known, and as the reason.
+func TestProfile(t *testing.T) {
+	type did struct {
+		kind  kindred.Kind
+		value float64
+	}
+	for name, c := range map[string]struct {
+		did     []did
+		isLiked bool
+		isKnown bool
+		speaks  int
+	}{
+		"shown only":               {[]did{{"impression", 1}}, false, false, 0},
+		"viewed":                   {[]did{{"view", 1}}, true, true, viewed},
+		"in the cart":              {[]did{{"add_to_cart", 1}}, true, true, viewed},
+		"bought, viewed again":     {[]did{{"purchase", 1}, {"view", 1}}, true, true, bought},
+		"bought and sent back":     {[]did{{"purchase", 1}, {"refund", 1}}, true, true, bought},
+		"disliked":                 {[]did{{"purchase", 1}, {"dislike", 1}}, false, true, 0},
+		"sent back only":           {[]did{{"refund", 1}}, false, true, 0},
+		"rated low, then viewed":   {[]did{{"rating", 1}, {"view", 1}}, true, true, viewed},
+		"rated low":                {[]did{{"rating", 1}}, false, true, 0},
+		"rated high":               {[]did{{"rating", 5}}, true, true, liked},
+		"disliked, then liked":     {[]did{{"dislike", 1}, {"like", 1}}, true, true, liked},
+		"a kind of the shop's own": {[]did{{"own", 1}}, true, true, viewed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			events := []kindred.Event{{Item: "other", Kind: kindred.Rating, Value: 5}}
+			for _, d := range c.did {
+				events = append(events, kindred.Event{Item: "it", Kind: d.kind, Value: d.value})
+			}
+			p := new(profile).after(events, dataset.Defaults())
+			at := slices.IndexFunc(p.steps, func(s step) bool { return s.item == "it" })
+			isLiked, isKnown := at >= 0, at >= 0 || slices.Contains(p.other, "it")
+			if isLiked != c.isLiked || isKnown != c.isKnown || isLiked && strength(p.steps[at].kind) != c.speaks {
+				t.Errorf("profile %+v", p)
+			}
+		})
+	}
+}
+
+// TestWithSession expects a session to add to a history: what was done counts
+// on top, and what is disliked goes.
+func TestWithSession(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	s := dataset.Defaults()
+	p := new(profile).after([]kindred.Event{
+		{Item: "a", Kind: kindred.Purchase, Time: now.Add(-3 * time.Hour)},
+		{Item: "b", Kind: kindred.View, Time: now.Add(-2 * time.Hour)},
+	}, s)
+	before := fmt.Sprint(p)
+	got := p.with([]SessionItem{{Item: "a"}, {Item: "b", Kind: kindred.Dislike}, {Item: "c"}}, s, now)
+	if len(got.steps) != 2 || got.steps[0].item != "a" || got.steps[0].weight != 6 || got.steps[1].item != "c" || !slices.Equal(got.other, []kindred.ItemID{"b"}) {
+		t.Errorf("got %+v", got)
+	}
+	if fmt.Sprint(p) != before {
+		t.Errorf("the profile in the cache changed to %+v", p)
+	}
+	if got := got.with([]SessionItem{{Item: "b"}}, s, now); len(got.other) != 0 || len(got.steps) != 3 {
+		t.Errorf("liked again: %+v", got)
+	}
+}
