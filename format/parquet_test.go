@@ -2,6 +2,8 @@ package format
 
 import (
 	"bytes"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,5 +95,37 @@ func TestBrokenParquet(t *testing.T) {
 		show(t, "parquet", path, Options{})
 		overwrite(t, path, whole[:at]+string([]byte{whole[at] ^ 0xff})+whole[at+1:])
 		show(t, "parquet", path, Options{})
+	}
+}
+
+// TestHostileParquet is told of sizes that no memory has.
+func TestHostileParquet(t *testing.T) {
+	two31 := "\xff\xff\xff\xff\x07"
+	for name, c := range map[string]struct{ data, want string }{
+		"a footer of 4 GB":          {"PAR1PAR1\xff\xff\xff\xffPAR1", "sizes it states"},
+		"two billion columns":       {"PAR1\x29\xfc" + two31 + "\x00\x08\x00\x00\x00PAR1", "sizes it states"},
+		"a name of two billion":     {"PAR1\x18" + two31 + "\x00\x07\x00\x00\x00PAR1", "sizes it states"},
+		"structs within structs":    {"PAR1" + strings.Repeat("\x1c", 64) + "\x40\x00\x00\x00PAR1", "sizes it states"},
+		"a footer cut in the midst": {"PAR1\x15\x01\x00\x00\x00PAR1", "sizes it states"},
+		"nothing":                   {"PAR1", "sizes it states"},
+	} {
+		got := show(t, "parquet", put(t, "a.parquet", c.data), Options{})
+		if !strings.HasPrefix(got, "error: ") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	// A page's header: a type, its size unpacked, packed, and {count of values}.
+	header := "\x15\x00\x15\x10\x15\x10\x2c\x15\x02\x00\x00"
+	if n, err := pageSize(strings.NewReader(header), 0, make([]byte, len(header))); n != int64(len(header))+8 || err != nil {
+		t.Errorf("a page of %d bytes, %v", n, err)
+	}
+	for _, hostile := range []string{
+		"\x15\x00\x15\xfe\xff\xff\xff\x0f\x15\x10\x2c\x15\x02\x00\x00", // unpacked
+		"\x15\x00\x15\x10\x15\x01\x2c\x15\x02\x00\x00",                 // packed: -1
+		"\x15\x00\x15\x10\x15\x10\x2c\x15\xfe\xff\xff\xff\x0f\x00\x00", // values
+	} {
+		if n, err := pageSize(strings.NewReader(hostile), 0, make([]byte, len(hostile))); !errors.Is(err, errBroken) {
+			t.Errorf("%q is a page of %d bytes, %v", hostile, n, err)
+		}
 	}
 }

@@ -17,17 +17,17 @@ import (
 	"kindred"
 )
 
-func put(t testing.TB, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	overwrite(t, path, text)
+func put(tb testing.TB, name, text string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), name)
+	overwrite(tb, path, text)
 	return path
 }
 
-func overwrite(t testing.TB, path, text string) {
-	t.Helper()
+func overwrite(tb testing.TB, path, text string) {
+	tb.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -128,9 +128,9 @@ func TestRead(t *testing.T) {
 			want: `2 1 {"age":30,"city":"Rome","score":1,"tags":["a","b"],"vip":true,"zip":"06810"}` + "\n" + `3 2 {"city":"Bonn","tags":["b"],"vip":false,"zip":"12345"}`,
 		},
 		"an item's own score": {file: "films.csv", text: "id,score,type\n1,5,short\n", want: `2 1 "" [] 0 {"score":5,"type":"short"}`},
-		"empty csv":   {file: "a.csv"},
-		"empty jsonl": {file: "a.jsonl"},
-		"tsv":         {file: "a.tsv", text: "user\titem\trating\nu\ti \"q\"\t2\n", opts: Options{}, want: "2 u rating i \"q\" 2 MTIME"},
+		"empty csv":           {file: "a.csv"},
+		"empty jsonl":         {file: "a.jsonl"},
+		"tsv":                 {file: "a.tsv", text: "user\titem\trating\nu\ti \"q\"\t2\n", opts: Options{}, want: "2 u rating i \"q\" 2 MTIME"},
 		"jsonl": {
 			file: "a.jsonl", text: `{"user":"u","item":7,"time":"2020-01-01T00:00:00.5Z"}` + "\n[1]\n{\n" + `{"user":"u","item":"i","event":"click","time":1577836800,"value":2}` + "\r\n",
 			want: "1 u view 7 1 2020-01-01T00:00:00.5Z\n2 bad_json \"[1]\"\n3 bad_json \"{\"\n4 u click i 2 2020-01-01T00:00:00Z",
