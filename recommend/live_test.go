@@ -156,7 +156,7 @@ func TestSwapUnderLoad(t *testing.T) {
 }
 
 // corrupt damages an artefact.
-func (w *world) corrupt(version string, dir string) {
+func (w *world) corrupt(version, dir string) {
 	w.tb.Helper()
 	path := filepath.Join(dir, version, "artefact.bin")
 	data, err := os.ReadFile(path)

@@ -174,7 +174,9 @@ func TestItemsWhileLoading(t *testing.T) {
 	go func() { ended <- svc.Run(ctx) }()
 	<-isRead
 	cancel()
-	<-ended
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 	got := ids(ask(t, svc, recommend.Request{N: 9}))
 	slices.Sort(got)
 	if !slices.Equal(got, []kindred.ItemID{"cup", "jug", "plate"}) {
@@ -214,10 +216,9 @@ func TestContextItem(t *testing.T) {
 	w.promote(registry.Live{registry.Similar: w.fit(model.NewItemKNN()), registry.Popular: w.fit(model.NewPopular())})
 	w.view("u", "cup")
 	a := ask(t, w.serve(), recommend.Request{User: "u", N: 4, ContextItem: "pot"})
-	for n, want := range []recommend.Reason{
-		{Code: "similar_to", Item: "pot", Text: "Similar to “Red Pot”"}, {Code: "similar_to", Item: "pot", Text: "Similar to “Red Pot”"},
-		{Code: "because_viewed", Item: "cup", Text: "Because you viewed “cup”"}, {Code: "because_viewed", Item: "cup", Text: "Because you viewed “cup”"},
-	} {
+	looked := recommend.Reason{Code: "similar_to", Item: "pot", Text: "Similar to “Red Pot”"}
+	viewed := recommend.Reason{Code: "because_viewed", Item: "cup", Text: "Because you viewed “cup”"}
+	for n, want := range []recommend.Reason{looked, looked, viewed, viewed} {
 		if got := a.Items[n]; got.Reason != want || got.Source != "similar" {
 			t.Errorf("place %d: %+v, want %+v", n, got, want)
 		}

@@ -49,17 +49,19 @@ func newTwin(t *testing.T, r *rand.Rand) *twin {
 	for role, kinds := range map[registry.Role][]string{
 		registry.Personal: {"", "ials", "itemknn", "popular"}, registry.Similar: {"", "itemknn"}, registry.Popular: {"", "popular", "popular"},
 	} {
-		if kind := kinds[r.IntN(len(kinds))]; kind != "" {
-			algorithm, err := model.New(kind)
-			must(t, err)
-			if kind == "ials" {
-				algorithm = smallIALS(r.Uint64())
-			}
-			version := w.fit(algorithm)
-			w.promote(registry.Live{role: version})
-			w.live[role], err = w.models.Load(version)
-			must(t, err)
+		kind := kinds[r.IntN(len(kinds))]
+		if kind == "" {
+			continue
 		}
+		algorithm, err := model.New(kind)
+		must(t, err)
+		if kind == "ials" {
+			algorithm = smallIALS(r.Uint64())
+		}
+		version := w.fit(algorithm)
+		w.promote(registry.Live{role: version})
+		w.live[role], err = w.models.Load(version)
+		must(t, err)
 	}
 	var items []kindred.Item
 	for range r.IntN(60) { // some again, some without events

@@ -1,6 +1,6 @@
 // Package metric holds the counters and timings of a running server, as
-// Prometheus instruments on a registry of their own; api adds those of HTTP. Labels are bounded: no
-// identifier of a client ever becomes one.
+// Prometheus instruments on a registry of their own; api adds those of HTTP.
+// Labels are bounded: no identifier of a client ever becomes one.
 package metric
 
 import (

@@ -1,0 +1,58 @@
+package metric
+
+import (
+	"regexp"
+	"testing"
+)
+
+// TestMetrics expects every instrument to be registered, named by the rule and
+// labelled by what is bounded, and two sets not to share anything.
+func TestMetrics(t *testing.T) {
+	m, other := New(), New()
+	m.IngestEvents.WithLabelValues("accepted").Add(2)
+	m.Lists.WithLabelValues("user").Inc()
+	m.ListItems.WithLabelValues("ials").Add(10)
+	m.ListSeconds.Observe(120e-6)
+	m.ExposuresDropped.Inc()
+	m.ReloadFailures.Inc()
+	families, err := m.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := regexp.MustCompile(`^kindred_(ingest|recommend)_[a-z_]+_(total|seconds)$`)
+	foreign := regexp.MustCompile(`^(go|process)_`)
+	found := map[string]float64{}
+	for _, f := range families {
+		if foreign.MatchString(f.GetName()) {
+			continue
+		}
+		if !own.MatchString(f.GetName()) || f.GetHelp() == "" {
+			t.Errorf("%q: %q", f.GetName(), f.GetHelp())
+		}
+		for _, x := range f.GetMetric() {
+			found[f.GetName()] += x.GetCounter().GetValue() + float64(x.GetHistogram().GetSampleCount())
+			if len(x.GetLabel()) > 1 {
+				t.Errorf("%q has labels %v", f.GetName(), x.GetLabel())
+			}
+		}
+	}
+	for name, want := range map[string]float64{
+		"kindred_ingest_events_total": 2, "kindred_recommend_lists_total": 1, "kindred_recommend_items_total": 10,
+		"kindred_recommend_list_seconds": 1, "kindred_recommend_exposures_dropped_total": 1, "kindred_recommend_reload_failures_total": 1,
+	} {
+		if found[name] != want {
+			t.Errorf("%s is %v, want %v", name, found[name], want)
+		}
+	}
+	families, err = other.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, x := range f.GetMetric() {
+			if own.MatchString(f.GetName()) && x.GetCounter().GetValue() != 0 {
+				t.Errorf("%s of another set counts along", f.GetName())
+			}
+		}
+	}
+}
