@@ -22,6 +22,7 @@ import (
 type Explicit struct {
 	users, items *dataset.Dict
 	parts        [dataset.TestPart + 1][]meeting
+	cold         int // users left out by Split
 }
 
 // meeting is a user with an item, in 16 bytes.
@@ -55,7 +56,8 @@ const (
 	// before; users of fewer than three stay in training.
 	LeaveLastOut Split = "leave-last-out"
 	// Chronological tests on the last tenth of all meetings and validates on
-	// the tenth before.
+	// the tenth before. Users without training data are left out of both, and
+	// counted.
 	Chronological Split = "chronological"
 	// Random tests on a tenth of each user's items, rounded up, and validates
 	// on another; users of fewer than three stay in training.
@@ -74,6 +76,7 @@ func (x *Explicit) Split(rule Split, seed uint64) error {
 		}
 		ninth, tenth := len(all)*8/10, len(all)*9/10
 		x.parts = [...][]meeting{all[:ninth:ninth], all[ninth:tenth:tenth], all[tenth:]}
+		x.dropCold()
 	case LeaveLastOut:
 		for _, mine := range byUser(all) {
 			n := len(mine)
@@ -101,6 +104,23 @@ func (x *Explicit) Split(rule Split, seed uint64) error {
 		return kindred.Errorf(kindred.Invalid, "there is no split %q", rule)
 	}
 	return nil
+}
+
+// dropCold leaves users without training data out of what is judged on.
+func (x *Explicit) dropCold() {
+	known, cold := map[int32]bool{}, map[int32]bool{}
+	for _, m := range x.parts[dataset.TrainPart] {
+		known[m.user] = true
+	}
+	for _, part := range []dataset.Part{dataset.ValidationPart, dataset.TestPart} {
+		x.parts[part] = slices.DeleteFunc(slices.Clone(x.parts[part]), func(m meeting) bool {
+			if !known[m.user] {
+				cold[m.user] = true
+			}
+			return !known[m.user]
+		})
+	}
+	x.cold = len(cold)
 }
 
 // HoldBack moves a share of each user's training data, chosen by the seed, to
@@ -155,6 +175,7 @@ type ExplicitResult struct {
 	Users      int      `json:"users"`
 	Items      int      `json:"items"`
 	Training   int      `json:"training"` // meetings
+	ColdUsers  int      `json:"cold_users"` // left out by a chronological split
 	Metric     string   `json:"metric"`
 	Validation []Judged `json:"validation,omitempty"` // every candidate, best first
 	Test       []Judged `json:"test"`                 // each kind's chosen one, best first
@@ -183,7 +204,8 @@ func (x *Explicit) Judge(ctx context.Context, s ExplicitSettings, progress func(
 		progress = func(Progress) {}
 	}
 	r := ExplicitResult{
-		Users: x.users.Len(), Items: x.items.Len(), Training: len(x.parts[dataset.TrainPart]), Metric: metric.String(),
+		Users: x.users.Len(), Items: x.items.Len(), Training: len(x.parts[dataset.TrainPart]),
+		ColdUsers: x.cold, Metric: metric.String(),
 	}
 	j := judge{metric: metric, ks: withCutoff(s.Ks, metric.K), progress: progress}
 	chosen := s.Candidates

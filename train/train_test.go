@@ -207,6 +207,7 @@ func TestSplits(t *testing.T) {
 				x.Add(dataset.TrainPart, fmt.Sprint(rng.IntN(30)), fmt.Sprint(n), int64(rng.IntN(5000)))
 			}
 			x.Add(dataset.TrainPart, "rare", "1", 1)
+			x.Add(dataset.TrainPart, "late", "2", 6000)
 			if err := x.Split(rule, 7); err != nil {
 				t.Fatal(err)
 			}
@@ -244,6 +245,9 @@ func checkSplit(t *testing.T, rule Split, x *Explicit) {
 		if rule == Chronological && m.time < latest {
 			t.Errorf("tested on time %d and trained up to %d", m.time, latest)
 		}
+	}
+	if rule == Chronological && x.cold != 1 {
+		t.Errorf("%d users are counted as cold, want the late one", x.cold)
 	}
 	if tests := len(x.parts[dataset.TestPart]); tests < 30 {
 		t.Errorf("only %d meetings to test on", tests)

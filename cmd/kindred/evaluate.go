@@ -87,6 +87,9 @@ func (c *evaluateCmd) onFiles(ctx context.Context, candidates []train.Candidate,
 	return out.result(result, func() {
 		out.endSteps()
 		out.printf("%s users, %s items, %s training interactions\n", count(result.Users), count(result.Items), count(result.Training))
+		if result.ColdUsers > 0 {
+			out.printf("%s users have no training data and are not judged on\n", count(result.ColdUsers))
+		}
 		if len(result.Validation) > 0 {
 			out.printf("\nvalidation, on which settings are chosen:\n")
 			printRows(out, result.Validation, c.Metric)

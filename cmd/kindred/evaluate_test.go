@@ -77,7 +77,7 @@ func TestEvaluateFiles(t *testing.T) {
 				t.Fatalf("%d users, %d items, %d rows", r.Users, r.Items, len(r.Test))
 			}
 			// The items of the group that a user does not know come first, in any
-		// order: two of four are tested, or one of the two or three left.
+			// order: two of four are tested, or one of the two or three left.
 			want := 0.6
 			if name == "sequence" || name == "random" {
 				want = 0.4
