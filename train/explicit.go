@@ -174,7 +174,7 @@ type ExplicitSettings struct {
 type ExplicitResult struct {
 	Users      int      `json:"users"`
 	Items      int      `json:"items"`
-	Training   int      `json:"training"` // meetings
+	Training   int      `json:"training"`   // meetings
 	ColdUsers  int      `json:"cold_users"` // left out by a chronological split
 	Metric     string   `json:"metric"`
 	Validation []Judged `json:"validation,omitempty"` // every candidate, best first
