@@ -318,6 +318,11 @@ func TestRefusals(t *testing.T) {
 	if len(a.Items) != 0 || a.Model != nil || a.RequestID == "" {
 		t.Errorf("from nothing: %+v", a)
 	}
+	full := kitchen(t)
+	full.promoteAll()
+	if a := ask(t, full.serve(), recommend.Request{User: "cook7", N: 1 << 40, ContextItem: "cup"}); len(a.Items) != 3 {
+		t.Errorf("all there is: %+v", a.Items)
+	}
 }
 
 // TestRequestIDs expects identifiers to differ and to sort by time.
@@ -331,5 +336,36 @@ func TestRequestIDs(t *testing.T) {
 	}
 	if !slices.IsSorted(all) || len(slices.Compact(all)) != 1000 || slices.Contains(all, ask(t, other, recommend.Request{N: 1}).RequestID) {
 		t.Error("identifiers repeat, or are out of order")
+	}
+}
+
+// TestReasons expects the item of the history that goes best with each one
+// recommended to be named, whichever model can tell.
+func TestReasons(t *testing.T) {
+	w := kitchen(t)
+	similar, personal := w.fit(model.NewItemKNN()), w.fit(smallIALS(1))
+	want := map[kindred.ItemID]kindred.ItemID{"pan": "pot", "lid": "pot", "saucer": "cup", "spoon": "cup"}
+	for name, live := range map[string]registry.Live{
+		"similar":  {registry.Personal: personal, registry.Similar: similar},
+		"factors":  {registry.Personal: personal, registry.Similar: personal},
+		"itemknn":  {registry.Personal: similar, registry.Similar: personal},
+		"one role": {registry.Personal: similar, registry.Similar: similar},
+	} {
+		w.promote(live)
+		svc := w.serve()
+		for _, session := range [][]recommend.SessionItem{{{Item: "cup"}, {Item: "pot"}}, {{Item: "pot"}, {Item: "cup"}}} {
+			a := ask(t, svc, recommend.Request{Session: session, N: 4, Exclude: []kindred.ItemID{"whisk"}})
+			for _, it := range a.Items {
+				if it.Reason.Item != want[it.ID] || it.Reason.Code != "because_viewed" {
+					t.Errorf("%s: %+v", name, it)
+				}
+			}
+			if len(a.Items) != 4 {
+				t.Errorf("%s: %+v", name, a.Items)
+			}
+		}
+	}
+	if got := ask(t, w.serve(), recommend.Request{Session: []recommend.SessionItem{{Item: "pot"}}, N: 1}).Items[0].Reason.Text; got != "Because you viewed “Red Pot”" {
+		t.Errorf("text %q", got)
 	}
 }

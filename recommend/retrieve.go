@@ -46,6 +46,9 @@ type list struct {
 
 func (l *list) isFull() bool { return len(l.items) >= l.ask.N }
 
+// missing is how many items a view can still give.
+func (l *list) missing(v *view) int { return min(l.ask.N-len(l.items), v.items.Len()) }
+
 // hide keeps items out of the list.
 func (l *list) hide(ids ...kindred.ItemID) {
 	for _, id := range ids {
@@ -95,7 +98,7 @@ func (l *list) fromPersonal() {
 		l.taste.history(&l.history, v.items, l.weights, l.now)
 		if len(l.history.Items) > 0 {
 			l.vector = learned.UserVector(l.vector, l.history)
-			l.search(v, l.vector, l.ask.N-len(l.items))
+			l.search(v, l.vector, l.missing(v))
 			l.addAll(v, v.version.Kind)
 		}
 	case *model.ItemItem:
@@ -125,7 +128,7 @@ func (l *list) fromItemItem(v *view, source string) {
 			l.scores[w*64+bits.TrailingZeros64(word)] = float32(math.Inf(-1))
 		}
 	}
-	want := l.ask.N - len(l.items)
+	want := l.missing(v)
 	l.scored = linalg.TopK(slices.Grow(l.scored[:0], 2*want), l.scores, want)
 	for n, s := range l.scored {
 		if s.Score <= 0 { // nothing speaks for this one and the rest
@@ -139,14 +142,14 @@ func (l *list) fromItemItem(v *view, source string) {
 // fromNeighbours takes up to want items that go with the context item.
 func (l *list) fromNeighbours(want int) {
 	for _, v := range []*view{l.live.similar, l.live.personal} {
-		missing := min(want, l.ask.N) - len(l.items)
-		if v == nil || missing <= 0 {
+		if v == nil || len(l.items) >= want {
 			continue
 		}
 		i, known := v.items.Index(string(l.ask.ContextItem))
 		if !known {
 			continue
 		}
+		missing := min(want-len(l.items), l.missing(v))
 		switch learned := v.learned.(type) {
 		case *model.ItemItem:
 			skip := l.skipFor(v)
