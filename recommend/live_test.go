@@ -98,7 +98,9 @@ func TestEventsUnderLoad(t *testing.T) {
 	for range 2 {
 		wg.Go(func() {
 			for !stop.Load() {
-				ask(t, svc, recommend.Request{User: "u", N: 9})
+				if _, err := svc.Recommend(t.Context(), recommend.Request{User: "u", N: 9}); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}
@@ -130,7 +132,11 @@ func TestSwapUnderLoad(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for !stop.Load() {
-				got := ask(t, svc, recommend.Request{User: "cook1", N: 3})
+				got, err := svc.Recommend(t.Context(), recommend.Request{User: "cook1", N: 3})
+				if err != nil || got.Model == nil {
+					t.Errorf("%+v, %v", got, err)
+					return
+				}
 				answers.Add(1)
 				kind := map[string]string{a[registry.Personal]: "ials", b[registry.Personal]: "itemknn", b[registry.Popular]: "popular"}[got.Model.Version]
 				for _, it := range got.Items {
