@@ -124,6 +124,7 @@ func TestBadInput(t *testing.T) {
 		"recommend filter":        {"POST", "/v1/recommendations", `{"filter":"price <"}`, 422, []string{"body.filter"}},
 		"recommend empty user":    {"POST", "/v1/recommendations", `{"user":""}`, 422, []string{"body.user"}},
 		"recommend session":       {"POST", "/v1/recommendations", `{"session":[{"kind":"view"}]}`, 422, []string{"body.session[0].item"}},
+		"recommend session kind":  {"POST", "/v1/recommendations", `{"session":[{"item":"a","kind":"` + long + `"}]}`, 422, []string{"body.session[0].kind"}},
 		"recommend session long":  {"POST", "/v1/recommendations", `{"session":[` + strings.Repeat(`{"item":"a"},`, 500) + `{"item":"a"}]}`, 422, []string{`"body.session"`}},
 		"recommend exclude type":  {"POST", "/v1/recommendations", `{"exclude":"a"}`, 422, []string{"body.exclude"}},
 		"recommend explain type":  {"POST", "/v1/recommendations", `{"explain":1}`, 422, []string{"body.explain"}},

@@ -306,7 +306,9 @@ func (r *reader) sessionItem() recommend.SessionItem {
 		case "item":
 			step.Item = kindred.ItemID(r.id())
 		case "kind":
-			step.Kind = internKind(r.textBytes())
+			if step.Kind = internKind(r.textBytes()); len(step.Kind) > kindred.MaxKind {
+				r.fault(fmt.Sprintf("has %d bytes, more than %d", len(step.Kind), kindred.MaxKind))
+			}
 		case "time":
 			step.Time = r.time()
 		}
