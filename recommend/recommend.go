@@ -79,7 +79,7 @@ type Service struct {
 // New returns a service with everything loaded. Models that cannot be loaded
 // are logged and do without; the rest of the chain answers.
 func New(ctx context.Context, cfg Config, store Store, models Models) (*Service, error) {
-	if cfg.Histories == 0 {
+	if cfg.Histories < 1 {
 		cfg.Histories = 2_000_000
 	}
 	if cfg.Metrics == nil {
@@ -92,7 +92,7 @@ func New(ctx context.Context, cfg Config, store Store, models Models) (*Service,
 		cfg.Now = time.Now
 	}
 	if cfg.Weights.Weights == nil {
-		cfg.Weights = dataset.Defaults()
+		cfg.Weights.Weights = dataset.Defaults().Weights
 	}
 	histories, err := newHistories(store, cfg.Weights, cfg.Histories)
 	if err != nil {
