@@ -128,6 +128,9 @@ func (s *Server) eraseUser(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// Before as well as after, so that no shown list that still waits to be
+	// logged is written behind the erasure.
+	s.deps.Live.UserErased(kindred.UserID(id))
 	erased, err := s.deps.Users.EraseUser(r.Context(), kindred.UserID(id))
 	if err != nil {
 		return err

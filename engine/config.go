@@ -17,6 +17,7 @@ import (
 
 	"kindred"
 	"kindred/dataset"
+	"kindred/ingest"
 	"kindred/train"
 )
 
@@ -128,6 +129,10 @@ func (c *Config) Validate() error {
 	}
 	if _, err := train.ParseMetric(c.Training.Metric); err != nil {
 		fault("training.metric", "%w", err)
+	}
+	accepted := ingest.Config{Kinds: c.CustomKinds()}
+	if err := accepted.Validate(); err != nil {
+		faults = append(faults, err)
 	}
 	data := c.Dataset()
 	if err := data.Validate(); err != nil {

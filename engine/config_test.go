@@ -73,8 +73,8 @@ func TestFaults(t *testing.T) {
 listen: nowhere
 half_life: -1h
 training: {holdout: 1.5, keep: 0, metric: sales, models: [{kind: magic}, {kind: ials, settings: {factor: 1}}]}
-kinds: {like: -1}
-`, []string{"listen", "half_life", "training.holdout", "training.keep", "training.metric", "models[0]", "magic", "models[1]", "factor", "kinds"}},
+kinds: {like: -1, Wish List: 1}
+`, []string{"Wish List", "listen", "half_life", "training.holdout", "training.keep", "training.metric", "models[0]", "magic", "models[1]", "factor", "kinds"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := load(t, c.text)

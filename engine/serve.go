@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -26,7 +27,8 @@ type Address struct {
 
 // How long clients may take, so that slow ones do not pile up.
 const (
-	readTimeout   = 60 * time.Second
+	readTimeout   = 30 * time.Second
+	writeTimeout  = 60 * time.Second // from the end of the headers: reading and a slow commit included
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	drainTimeout  = 10 * time.Second // for answers under way when told to stop
@@ -49,8 +51,8 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 		return errors.Join(err, listener.Close())
 	}
 	server := &http.Server{
-		Handler: handler, ReadTimeout: readTimeout, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: 64 << 10,
+		Handler: handler, ReadTimeout: readTimeout, ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(e.log.Handler(), slog.LevelWarn),
 	}
 	// What runs in the background outlives the server, so that the last
 	// requests' exposures are still written.
