@@ -32,6 +32,7 @@ type evaluateCmd struct {
 }
 
 func (c *evaluateCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
+	preferMemory()
 	candidates, err := parseCandidates(c.Model, c.Seed)
 	if err != nil {
 		return err
