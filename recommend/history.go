@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -23,6 +24,39 @@ const maxEvents = 1000
 type profile struct {
 	steps []step           // distinct items that say what the user likes, oldest first
 	other []kindred.ItemID // what the user knows besides: disliked, rated low
+
+	last atomic.Pointer[places] // for the dictionary asked for last
+}
+
+// places are a profile's items as indices of one dictionary; -1: not in it.
+type places struct {
+	items        *dataset.Dict
+	steps, other []int32 // as in profile
+}
+
+// in returns where a dictionary has the profile's items. The live models of
+// one training share a dictionary, so remembering one answer saves nearly all
+// look-ups.
+func (p *profile) in(items *dataset.Dict) *places {
+	if known := p.last.Load(); known != nil && known.items == items {
+		return known
+	}
+	found := &places{items: items, steps: make([]int32, len(p.steps)), other: make([]int32, len(p.other))}
+	for i := range p.steps {
+		found.steps[i] = indexOf(items, p.steps[i].item)
+	}
+	for i, id := range p.other {
+		found.other[i] = indexOf(items, id)
+	}
+	p.last.Store(found)
+	return found
+}
+
+func indexOf(items *dataset.Dict, id kindred.ItemID) int32 {
+	if index, known := items.Index(string(id)); known {
+		return index
+	}
+	return -1
 }
 
 // step is an item of a profile.
@@ -240,10 +274,10 @@ func (p *profile) with(session []SessionItem, weights dataset.Settings, now time
 // now; items the model does not know are left out. dst's slices are reused.
 func (p *profile) history(dst *dataset.History, items *dataset.Dict, weights dataset.Settings, now time.Time) {
 	dst.Items, dst.Weights, dst.Times = dst.Items[:0], dst.Weights[:0], dst.Times[:0]
+	found := p.in(items)
 	for i := range p.steps {
-		s := &p.steps[i]
-		index, known := items.Index(string(s.item))
-		if !known {
+		s, index := &p.steps[i], found.steps[i]
+		if index < 0 {
 			continue
 		}
 		weight := s.weight * decay(now.UnixMilli()-s.time, weights.HalfLife)

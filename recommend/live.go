@@ -133,6 +133,11 @@ func (r *reload) view(ctx context.Context, role registry.Role, version string, f
 	}
 	v, known := r.loaded[found.Version.Version]
 	if !known {
+		for _, other := range r.loaded { // models of one training have the same items
+			if slices.Equal(other.items.IDs(), found.Items.IDs()) {
+				found.Items = other.items
+			}
+		}
 		v = newView(found)
 		r.loaded[found.Version.Version] = v
 	}

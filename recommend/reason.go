@@ -10,7 +10,12 @@ import (
 
 // reasonSteps is how many of the newest items of a history may be named as
 // the reason for a recommendation: people remember what they did lately.
-const reasonSteps = 30
+const reasonSteps = 12
+
+// reasonNeighbours is how many of a step's neighbours, the best first, are
+// looked through: what speaks most for an item stands near the top, and the
+// rest would cost more than the answer itself.
+const reasonNeighbours = 64
 
 // reasons is the scratch memory of finding reasons. The history's items are
 // meant by their place among the newest reasonSteps, the list's by theirs.
@@ -111,13 +116,12 @@ func (l *list) askItemItem(v *view, learned *model.ItemItem, steps []step) {
 			r.listed.Set(int(i))
 		}
 	}
-	for s := range steps {
-		i, known := v.items.Index(string(steps[s].item))
-		if !known {
+	for s, i := range l.newest(v, steps) {
+		if i < 0 {
 			continue
 		}
 		items, similarities := learned.Neighbours(i)
-		for at, j := range items {
+		for at, j := range items[:min(len(items), reasonNeighbours)] {
 			if r.listed.Has(int(j)) {
 				r.note(slices.Index(r.items, j), s, similarities[at])
 			}
@@ -130,9 +134,8 @@ func (l *list) askFactors(v *view, learned *model.Factors, steps []step) {
 	r := &l.reasons
 	vectors, dim := learned.ItemVectors()
 	row := func(i int32) []float32 { return vectors[int(i)*dim : (int(i)+1)*dim] }
-	for s := range steps {
-		i, known := v.items.Index(string(steps[s].item))
-		if !known {
+	for s, i := range l.newest(v, steps) {
+		if i < 0 {
 			continue
 		}
 		for n, j := range r.items {
@@ -141,6 +144,12 @@ func (l *list) askFactors(v *view, learned *model.Factors, steps []step) {
 			}
 		}
 	}
+}
+
+// newest returns where a view has the newest steps of the history.
+func (l *list) newest(v *view, steps []step) []int32 {
+	all := l.taste.in(v.items).steps
+	return all[len(all)-len(steps):]
 }
 
 func (l *list) reasonFor(s *step) Reason {

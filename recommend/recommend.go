@@ -210,10 +210,6 @@ func (s *Service) newList(ctx context.Context, ask *Request) (*list, error) {
 	l.taste = taste.with(ask.Session, s.weights, l.now)
 	l.start, l.last = start, start
 	l.items = make([]Item, 0, min(ask.N, maxReserved))
-	for i := range l.taste.steps {
-		l.hide(l.taste.steps[i].item)
-	}
-	l.hide(l.taste.other...)
 	l.hide(ask.Exclude...)
 	if ask.ContextItem != "" {
 		l.hide(ask.ContextItem)

@@ -31,7 +31,7 @@ type list struct {
 	items   []Item
 	context int                     // items that go with the context item: the first so many
 	lead    *view                   // whose model gave the first item; nil: none
-	chosen  map[kindred.ItemID]bool // known to the user, excluded, or in the list already
+	chosen  map[kindred.ItemID]bool // excluded, or in the list already; at last also what the user knows
 	stages  []Stage
 	start   time.Time
 	last    time.Time // when the last stage ended
@@ -78,6 +78,14 @@ func (l *list) addAll(v *view, source string) {
 // skipFor returns what must not be taken from a view.
 func (l *list) skipFor(v *view) linalg.Bits {
 	l.skip = l.catalogue.skip(l.skip, v, l.ask.Filter, l.now)
+	known := l.taste.in(v.items)
+	for _, some := range [][]int32{known.steps, known.other} {
+		for _, i := range some {
+			if i >= 0 {
+				l.skip.Set(int(i))
+			}
+		}
+	}
 	for id := range l.chosen {
 		if i, known := v.items.Index(string(id)); known {
 			l.skip.Set(int(i))
@@ -209,6 +217,10 @@ func (l *list) fromNewest() {
 	if l.isFull() {
 		return
 	}
+	for i := range l.taste.steps {
+		l.hide(l.taste.steps[i].item)
+	}
+	l.hide(l.taste.other...)
 	for item := range l.catalogue.newestFirst() {
 		if l.isFull() {
 			return

@@ -14,6 +14,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -144,6 +146,8 @@ type client struct {
 	in   *bufio.Reader
 	out  bytes.Buffer
 	body bytes.Buffer
+
+	answer []byte
 }
 
 func (c *client) user() string { return c.users[c.rng.IntN(len(c.users))] }
@@ -231,14 +235,43 @@ func (c *client) call(method, path string, want int) (answer []byte, took time.D
 	if _, err := c.conn.Write(c.out.Bytes()); err != nil {
 		return nil, 0, err
 	}
-	response, err := http.ReadResponse(c.in, nil) //nolint:bodyclose // read to its end below, which is all closing would do
-	if err != nil {
-		return nil, 0, err
-	}
-	answer, err = io.ReadAll(response.Body)
+	status, answer, err := c.read()
 	took = time.Since(start)
-	if err == nil && response.StatusCode != want {
-		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer)
+	if err == nil && status != want {
+		err = fmt.Errorf("%s %s: status %d: %s", method, path, status, answer)
 	}
 	return answer, took, err
+}
+
+// read reads an answer with a Content-Length, which all of the server's have.
+// The answer is valid until the next.
+func (c *client) read() (status int, answer []byte, err error) {
+	line, err := c.in.ReadSlice('\n')
+	if err != nil {
+		return 0, nil, err
+	}
+	if _, err := fmt.Sscanf(string(line), "HTTP/1.1 %d", &status); err != nil {
+		return 0, nil, fmt.Errorf("the answer begins with %q: %w", line, err)
+	}
+	length := -1
+	for {
+		if line, err = c.in.ReadSlice('\n'); err != nil {
+			return status, nil, err
+		}
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			break
+		}
+		if name, value, _ := bytes.Cut(line, []byte(":")); bytes.EqualFold(name, []byte("Content-Length")) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return status, nil, err
+			}
+		}
+	}
+	if length < 0 {
+		return status, nil, errors.New("the answer does not say how long it is")
+	}
+	c.answer = slices.Grow(c.answer[:0], length)[:length]
+	_, err = io.ReadFull(c.in, c.answer)
+	return status, c.answer, err
 }
