@@ -25,7 +25,6 @@ type evaluateCmd struct {
 
 	ValidShare float64 `help:"Share of each user's training items kept for validation when several settings are to be chosen from and there is no --valid." default:"0.1"`
 	Refit      bool    `help:"Fit the chosen settings again on training and validation data together, before the test." default:"true" negatable:""`
-	Repeats    bool    `help:"Items of the history may be recommended again."`
 	K          []int   `help:"Cut-offs." default:"10,20,50"`
 	Seed       uint64  `help:"Seed of every random choice." default:"1"`
 	Lists      string  `help:"File for every test user's ranked list of the best model: user, then items, tab-separated." type:"path"`
