@@ -25,11 +25,12 @@ const (
 
 // record is an event as the builder keeps it: 24 bytes.
 type record struct {
-	time   int64 // unix milliseconds
-	user   int32
-	item   int32
-	amount float32
-	effect effect
+	time    int64 // unix milliseconds
+	user    int32
+	item    int32
+	amount  float32
+	effect  effect
+	session [3]byte // hash of the client's session; zero: none
 }
 
 // chunkRecords is how many records are allocated at once: growing copies
@@ -39,8 +40,9 @@ const chunkRecords = 1 << 16
 // Builder gathers events, in any order, into Interactions: the same events
 // give the same bytes whatever the order of Add. It keeps 24 bytes an event
 // and each identifier once; while Build runs it needs 24 bytes more for each
-// event and for each user and item that met, and its result is 16 bytes for
-// each of the latter. A Builder is for one goroutine.
+// event and for each user and item that met, and its result is 20 bytes for
+// each of the former and 16 for each of the latter. A Builder is for one
+// goroutine.
 type Builder struct {
 	settings Settings
 	users    *Dict
@@ -60,7 +62,7 @@ func (b *Builder) Add(e *kindred.Event) {
 	if e.Item == "" {
 		return
 	}
-	r := record{time: e.Time.UnixMilli(), amount: 1}
+	r := record{time: e.Time.UnixMilli(), amount: 1, session: hashSession(e.Session)}
 	if weight, named := b.settings.Weights[e.Kind]; named {
 		r.amount = float32(weight)
 	}
@@ -98,7 +100,7 @@ func (b *Builder) Build(now time.Time) (*Interactions, error) {
 		return nil, err
 	}
 	s := b.sorted()
-	return b.interactions(s, b.pairs(s.records, now)), nil
+	return b.interactions(s, b.meetings(s.records, now)), nil
 }
 
 // sortedRecords are all records by user, item, time and effect, under indices
@@ -172,76 +174,144 @@ type pair struct {
 	weight float32
 }
 
-// pairs sums the records of each user and item. The records stand as sorted
-// leaves them, and so do the pairs.
-func (b *Builder) pairs(records []record, now time.Time) []pair {
+// meetings are what records come to, each list by user and item.
+type meetings struct {
+	liked    []pair
+	rated    []pair   // weight is the last rating
+	disliked []pair   // weight is that of the rejection
+	steps    []record // of the records, those that the liked pairs sum up; amount is the weight
+}
+
+// meetings sums the records of each user and item. The records stand as sorted
+// leaves them; the steps take their memory.
+func (b *Builder) meetings(records []record, now time.Time) meetings {
 	moment, met := now.UnixMilli(), 0
 	for i := range records {
 		if i == 0 || !sameMeeting(&records[i], &records[i-1]) {
 			met++
 		}
 	}
-	pairs := make([]pair, 0, met)
+	m := meetings{liked: make([]pair, 0, met), steps: records[:0]}
+	sum := summing{Builder: b, now: moment}
 	for lo := 0; lo < len(records); {
 		hi := lo + 1
 		for hi < len(records) && sameMeeting(&records[hi], &records[lo]) {
 			hi++
 		}
-		if weight, last := b.sum(records[lo:hi], moment); weight > 0 {
-			pairs = append(pairs, pair{floorSeconds(last), records[lo].user, records[lo].item, weight})
+		sum.up(records[lo:hi])
+		p := pair{floorDiv(sum.last, milliseconds), records[lo].user, records[lo].item, float32(sum.weight)}
+		if p.weight > 0 {
+			m.liked = append(m.liked, p)
+			for _, k := range sum.counting {
+				m.steps = append(m.steps, records[lo+k])
+			}
+		} else if sum.rejection > 0 {
+			m.disliked = append(m.disliked, pair{p.time, p.user, p.item, sum.rejection})
+		}
+		if sum.isRated {
+			m.rated = append(m.rated, pair{p.time, p.user, p.item, sum.rating})
 		}
 		lo = hi
 	}
-	return pairs
+	return m
 }
 
 func sameMeeting(a, b *record) bool { return a.user == b.user && a.item == b.item }
 
-// sum returns the weight that one pair's records, in time order, come to, and
-// the time of the last that counts.
-func (b *Builder) sum(records []record, now int64) (weight float32, last int64) {
-	minRating := float32(b.settings.MinRating)
-	if minRating == 0 {
-		minRating = 0.6 * b.highest
-	}
-	ratingWeight := 1.0
-	if w, named := b.settings.Weights[kindred.Rating]; named {
-		ratingWeight = w
-	}
-	total := 0.0
-	var bought []int // records of purchases not taken back
-	for i, r := range records {
-		amount := float64(r.amount)
+// summing is what one pair's records come to.
+type summing struct {
+	*Builder
+	now int64
+
+	weight    float64
+	last      int64 // time of the last that counts
+	counting  []int // records that count, ascending
+	bought    []int // of them, purchases
+	isRated   bool
+	rating    float32 // the last
+	rejection float32 // weight of the last rejection; 0: none, or taken up again since
+}
+
+// up sums a pair's records, which stand in the order of time.
+func (s *summing) up(records []record) {
+	*s = summing{Builder: s.Builder, now: s.now, counting: s.counting[:0], bought: s.bought[:0]}
+	for k := range records {
+		r := &records[k]
 		switch r.effect {
-		case adds, buys:
+		case adds:
+			s.add(k, r, r.amount)
+		case buys:
+			s.bought = append(s.bought, k)
+			s.add(k, r, r.amount)
 		case rates:
-			if r.amount < minRating {
-				continue
+			s.isRated, s.rating = true, r.amount
+			if r.amount >= s.minRating() {
+				s.add(k, r, s.ratingWeight())
+			} else {
+				s.rejection = s.ratingWeight()
 			}
-			amount = ratingWeight
 		case refund:
-			if n := len(bought); n > 0 {
-				total -= float64(records[bought[n-1]].amount) * b.decay(now-records[bought[n-1]].time)
-				bought = bought[:n-1]
-			}
-			continue
+			s.refund(records)
 		case erases:
-			total, last, bought = 0, 0, bought[:0]
-			continue
+			s.weight, s.last, s.counting, s.bought = 0, r.time, s.counting[:0], s.bought[:0]
+			s.rejection = s.dislikeWeight()
 		}
-		if r.effect == buys {
-			bought = append(bought, i)
+	}
+	for _, k := range s.counting { // a step weighs what it added
+		if records[k].effect == rates {
+			records[k].amount = s.ratingWeight()
 		}
-		total += amount * b.decay(now-r.time)
-		last = r.time
 	}
-	if b.settings.MaxWeight > 0 {
-		total = min(total, b.settings.MaxWeight)
+	if s.settings.MaxWeight > 0 {
+		s.weight = min(s.weight, s.settings.MaxWeight)
 	}
-	if total < 1e-9 { // what rounding leaves of a purchase taken back, or age of an event
-		return 0, last
+	if s.weight < 1e-9 { // what rounding leaves of a purchase taken back, or age of an event
+		s.weight = 0
 	}
-	return float32(total), last
+}
+
+// add lets record k count for an amount.
+func (s *summing) add(k int, r *record, amount float32) {
+	s.weight += float64(amount) * s.decay(s.now-r.time)
+	s.last, s.rejection = r.time, 0
+	s.counting = append(s.counting, k)
+}
+
+// refund takes back the last purchase.
+func (s *summing) refund(records []record) {
+	n := len(s.bought)
+	if n == 0 {
+		return
+	}
+	k := s.bought[n-1]
+	s.weight -= float64(records[k].amount) * s.decay(s.now-records[k].time)
+	s.bought = s.bought[:n-1]
+	s.counting = slices.DeleteFunc(s.counting, func(other int) bool { return other == k })
+	if n := len(s.counting); n > 0 {
+		s.last = records[s.counting[n-1]].time
+	}
+}
+
+func (b *Builder) minRating() float32 {
+	if b.settings.MinRating == 0 {
+		return 0.6 * b.highest
+	}
+	return float32(b.settings.MinRating)
+}
+
+func (b *Builder) ratingWeight() float32 {
+	if w, named := b.settings.Weights[kindred.Rating]; named {
+		return float32(w)
+	}
+	return 1
+}
+
+// dislikeWeight is that of a like: rejecting says as much as approving.
+func (b *Builder) dislikeWeight() float32 {
+	if w, named := b.settings.Weights[kindred.Like]; named && w > 0 {
+		return float32(w)
+	}
+	return 1
 }
 
 // decay is what an event of an age in milliseconds still counts for.
@@ -252,19 +322,38 @@ func (b *Builder) decay(age int64) float64 {
 	return math.Exp2(-float64(age) * float64(time.Millisecond) / float64(b.settings.HalfLife))
 }
 
-func floorSeconds(milliseconds int64) int64 {
-	return time.UnixMilli(milliseconds).Unix()
-}
-
-// interactions numbers what the k-core leaves of the pairs.
-func (b *Builder) interactions(s sortedRecords, pairs []pair) *Interactions {
-	pairs, perUser, perItem := core(pairs, len(s.users), len(s.items), max(1, b.settings.MinUser), max(1, b.settings.MinItem))
+// interactions numbers what the k-core leaves of the liked pairs, and takes
+// what else is known of the users and items that stay.
+func (b *Builder) interactions(s sortedRecords, m meetings) *Interactions {
+	liked, perUser, perItem := core(m.liked, len(s.users), len(s.items), max(1, b.settings.MinUser), max(1, b.settings.MinItem))
 	users, userIndex := kept(s.users, perUser)
 	items, itemIndex := kept(s.items, perItem)
-	for i := range pairs {
-		pairs[i].user, pairs[i].item = userIndex[pairs[i].user], itemIndex[pairs[i].item]
+	renumber := func(pairs []pair) []pair {
+		stay := pairs[:0]
+		for _, p := range pairs {
+			if perUser[p.user] > 0 && perItem[p.item] > 0 {
+				p.user, p.item = userIndex[p.user], itemIndex[p.item]
+				stay = append(stay, p)
+			}
+		}
+		return stay
 	}
-	return assemble(users, items, pairs)
+	x := assemble(users, items, renumber(liked))
+	if rated := renumber(m.rated); len(rated) > 0 {
+		x.Ratings = assemble(users, items, rated).ByUser
+	}
+	if disliked := renumber(m.disliked); len(disliked) > 0 {
+		x.Disliked = assemble(users, items, disliked).ByUser
+	}
+	steps := m.steps[:0]
+	for _, r := range m.steps {
+		if perUser[r.user] > 0 && perItem[r.item] > 0 {
+			r.user, r.item = userIndex[r.user], itemIndex[r.item]
+			steps = append(steps, r)
+		}
+	}
+	x.Sequences = sequences(users.Len(), steps, milliseconds)
+	return x
 }
 
 // kept returns a dictionary of the identifiers with a count, and the new index

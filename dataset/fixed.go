@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -45,10 +46,24 @@ func (f *Fixed) Add(part Part, user, item string, weight float32, time int64) {
 // Build returns the training data and the cases of validation and test. The
 // history of both is the user's training data, and what it holds is not
 // relevant again. A pair given twice in a part counts once, with the summed
-// weight and the latest time.
+// weight and the latest time; sequences are kept of training data with such
+// pairs only, as without them the histories say as much.
 func (f *Fixed) Build() (train *Interactions, validation, test []Case) {
-	train = assemble(f.Users, f.Items, merged(f.parts[TrainPart]))
+	pairs := merged(f.parts[TrainPart])
+	train = assemble(f.Users, f.Items, pairs)
+	if len(pairs) < len(f.parts[TrainPart]) {
+		train.Sequences = f.sequences()
+	}
 	return train, f.cases(train, ValidationPart), f.cases(train, TestPart)
+}
+
+func (f *Fixed) sequences() *Sequences {
+	steps := make([]record, 0, len(f.parts[TrainPart]))
+	for _, p := range f.parts[TrainPart] {
+		steps = append(steps, record{time: p.time, user: p.user, item: p.item, amount: p.weight})
+	}
+	slices.SortStableFunc(steps, func(a, b record) int { return cmp.Compare(a.user, b.user) })
+	return sequences(f.Users.Len(), steps, 1)
 }
 
 // merged returns the pairs by user and item, each once.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"kindred"
-	"kindred/linalg"
 )
 
 // Case is one user to judge a model on.
@@ -80,8 +79,8 @@ func (b *Builder) SplitAt(cut time.Time) (*Holdout, error) {
 	// The automatic rating threshold must not know the future either.
 	past := *b
 	past.highest = highestRating(before)
-	h := &Holdout{Cut: cut, Train: past.interactions(s, past.pairs(before, cut))}
-	h.addCases(s, past.pairs(after, cut))
+	h := &Holdout{Cut: cut, Train: past.interactions(s, past.meetings(before, cut))}
+	h.addCases(s, past.meetings(after, cut).liked)
 	return h, nil
 }
 
@@ -138,33 +137,18 @@ func (h *Holdout) addCases(s sortedRecords, pairs []pair) {
 // are. Note that training then knows other users' future; Builder.Split does
 // not have that fault.
 func LeaveLastOut(x *Interactions) (train *Interactions, validation, test []Case) {
-	m := &linalg.CSR{Starts: make([]int, 1, x.ByUser.Rows()+1), Width: x.ByUser.Width}
-	train = &Interactions{Users: x.Users, Items: x.Items, ByUser: m}
-	for u := range x.ByUser.Rows() {
+	out := make([][]int32, x.ByUser.Rows())
+	for u := range out {
 		h := x.History(u)
 		n := len(h.Items)
-		if n >= 3 {
-			validation = append(validation, Case{User: int32(u), History: h.first(n - 2), Relevant: h.Items[n-2 : n-1]})
-			test = append(test, Case{User: int32(u), History: h.first(n - 1), Relevant: h.Items[n-1:]})
-			h = h.first(n - 2)
+		if n < 3 {
+			continue
 		}
-		m.Cols = append(m.Cols, h.Items...)
-		m.Vals = append(m.Vals, h.Weights...)
-		if x.Times != nil {
-			train.Times = append(train.Times, h.Times...)
-		}
-		m.Starts = append(m.Starts, len(m.Cols))
+		validation = append(validation, Case{User: int32(u), History: h.First(n - 2), Relevant: h.Items[n-2 : n-1]})
+		test = append(test, Case{User: int32(u), History: h.First(n - 1), Relevant: h.Items[n-1:]})
+		out[u] = h.Items[n-2:]
 	}
-	return train, validation, test
-}
-
-// first returns a view of the n oldest entries.
-func (h History) first(n int) History {
-	f := History{Items: h.Items[:n:n], Weights: h.Weights[:n:n]}
-	if h.Times != nil {
-		f.Times = h.Times[:n:n]
-	}
-	return f
+	return x.Without(out), validation, test
 }
 
 // Sample returns n of the cases, chosen evenly by the seed, in their order; all
@@ -201,30 +185,15 @@ func (b *Builder) HasTimes() bool {
 // zero and nobody is cold. Dictionaries stay as they are.
 func HoldOut(x *Interactions, share float64, seed uint64) *Holdout {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	m := &linalg.CSR{Starts: make([]int, 1, x.ByUser.Rows()+1), Width: x.ByUser.Width}
-	h := &Holdout{Train: &Interactions{Users: x.Users, Items: x.Items, ByUser: m}}
-	out := make([]bool, x.ByUser.Width)
-	var relevant [][]int32 // by user
-	for u := range x.ByUser.Rows() {
-		items, weights := x.ByUser.Row(u)
-		chosen := rng.Perm(len(items))[:int(float64(len(items))*share)]
-		mine := make([]int32, 0, len(chosen))
-		for _, at := range chosen {
-			out[items[at]] = true
-			mine = append(mine, items[at])
+	relevant := make([][]int32, x.ByUser.Rows())
+	for u := range relevant {
+		items, _ := x.ByUser.Row(u)
+		for _, at := range rng.Perm(len(items))[:int(float64(len(items))*share)] {
+			relevant[u] = append(relevant[u], items[at])
 		}
-		for k, i := range items {
-			if !out[i] {
-				m.Cols, m.Vals = append(m.Cols, i), append(m.Vals, weights[k])
-			}
-		}
-		for _, i := range mine {
-			out[i] = false
-		}
-		slices.Sort(mine)
-		relevant = append(relevant, mine)
-		m.Starts = append(m.Starts, len(m.Cols))
+		slices.Sort(relevant[u])
 	}
+	h := &Holdout{Train: x.Without(relevant)}
 	for u, mine := range relevant {
 		if len(mine) > 0 {
 			h.Cases = append(h.Cases, Case{User: int32(u), History: h.Train.History(u), Relevant: mine})

@@ -95,6 +95,15 @@ type decoder struct {
 	err error
 }
 
+// shapes lists what reads each learned shape.
+func shapes() map[string]func(*decoder) Learned {
+	return map[string]func(*decoder) Learned{
+		shapePopularity: func(d *decoder) Learned { return readPopularity(d) },
+		shapeItemItem:   func(d *decoder) Learned { return readItemItem(d) },
+		shapeFactors:    func(d *decoder) Learned { return readFactors(d) },
+	}
+}
+
 // Read reads what a learned shape's WriteTo wrote.
 func Read(r io.Reader) (Learned, error) {
 	d := &decoder{r: bufio.NewReaderSize(r, 1<<16)}
@@ -111,19 +120,15 @@ func Read(r io.Reader) (Learned, error) {
 	if length > 64 {
 		return nil, errCorrupt
 	}
-	var learned Learned
-	switch shape := string(d.bytes(int(length))); shape {
-	case shapePopularity:
-		learned = readPopularity(d)
-	case shapeItemItem:
-		learned = readItemItem(d)
-	case shapeFactors:
-		learned = readFactors(d)
-	default:
-		if d.err == nil {
-			return nil, fmt.Errorf("model: the file holds the unknown shape %q (train again)", shape)
-		}
+	shape := string(d.bytes(int(length)))
+	read, known := shapes()[shape]
+	if !known && d.err == nil {
+		return nil, fmt.Errorf("model: the file holds the unknown shape %q (train again)", shape)
 	}
+	if d.err != nil {
+		return nil, d.fail()
+	}
+	learned := read(d)
 	if d.err != nil {
 		return nil, d.fail()
 	}

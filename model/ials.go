@@ -46,20 +46,20 @@ import (
 // rotations and about 12d³ for the eigenvectors, which one core does; with
 // Block b, d/b times n·min(n, b)·b. Bytes: 4d(U+I) and 16 an interaction.
 type IALS struct {
-	Factors int     `json:"factors"`
-	Epochs  int     `json:"epochs"`
-	Lambda  float64 `json:"lambda"` // λ
-	Alpha   float64 `json:"alpha"`
-	Nu      float64 `json:"nu"` // ν: 0 penalises all alike, 1 by how often they occur
+	Factors int     `json:"factors" range:"1,2048" tune:"32,512,log"`
+	Epochs  int     `json:"epochs" range:"1,1000"`
+	Lambda  float64 `json:"lambda" range:"1e-9,1e6" tune:"1e-4,0.1,log"` // λ
+	Alpha   float64 `json:"alpha" range:"1e-6,1e6" tune:"1,100,log"`
+	Nu      float64 `json:"nu" range:"0,2" tune:"0,1"` // ν: 0 penalises all alike, 1 by how often they occur
 	// Block is how many factors iALS++ solves for at once; 0 solves for all.
 	// It pays off when histories are much longer than, say, 128.
-	Block       int     `json:"block"`
-	InitScale   float64 `json:"init_scale"`   // the deviation of a first vector's norm
-	WeightPower float64 `json:"weight_power"` // 0: every pair counts 1
+	Block       int     `json:"block" range:"0,2048"`
+	InitScale   float64 `json:"init_scale" range:"1e-6,1e3"`         // the deviation of a first vector's norm
+	WeightPower float64 `json:"weight_power" range:"0,4" tune:"0,1"` // 0: every pair counts 1
 	Seed        uint64  `json:"seed"`
 }
 
-const maxFactors = 2048
+const maxFactors = 2048 // of any vectors
 
 // NewIALS returns iALS as it does well on many sets.
 func NewIALS() *IALS {
@@ -70,18 +70,7 @@ func NewIALS() *IALS {
 func (*IALS) Kind() string { return "ials" }
 
 // Validate reports every setting out of range.
-func (a *IALS) Validate() error {
-	return errors.Join(
-		within("factors", a.Factors, 1, maxFactors),
-		within("epochs", a.Epochs, 1, 1000),
-		within("lambda", a.Lambda, 1e-9, 1e6),
-		within("alpha", a.Alpha, 1e-6, 1e6),
-		within("nu", a.Nu, 0, 2),
-		within("block", a.Block, 0, maxFactors),
-		within("init_scale", a.InitScale, 1e-6, 1e3),
-		within("weight_power", a.WeightPower, 0, 4),
-	)
-}
+func (a *IALS) Validate() error { return validate(a) }
 
 // objective is what of IALS a learned model needs for folding in.
 type objective struct {

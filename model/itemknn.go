@@ -30,13 +30,13 @@ import (
 // history are paired; 0 pairs all); 8 bytes a neighbour and, while fitting, 8
 // bytes an item and core. No items×items matrix is ever made.
 type ItemKNN struct {
-	Neighbours  int     `json:"neighbours"`
-	Shrink      float64 `json:"shrink"`
-	HeavyUsers  float64 `json:"heavy_users"`
-	WeightPower float64 `json:"weight_power"` // 0: every pair counts 1
-	MaxHistory  int     `json:"max_history"`
+	Neighbours  int     `json:"neighbours" range:"1,10000" tune:"20,500,log"`
+	Shrink      float64 `json:"shrink" range:"0,1e9" tune:"0.1,100,log"`
+	HeavyUsers  float64 `json:"heavy_users" range:"0,4" tune:"0,1.5"`
+	WeightPower float64 `json:"weight_power" range:"0,4" tune:"0,1"` // 0: every pair counts 1
+	MaxHistory  int     `json:"max_history" range:"0,1073741824"`
 	// Recency makes the k-th newest item of a history count k^−Recency.
-	Recency float64 `json:"recency"`
+	Recency float64 `json:"recency" range:"0,10" tune:"0,2"`
 }
 
 const (
@@ -55,16 +55,7 @@ func NewItemKNN() *ItemKNN {
 func (*ItemKNN) Kind() string { return "itemknn" }
 
 // Validate reports every setting out of range.
-func (a *ItemKNN) Validate() error {
-	return errors.Join(
-		within("neighbours", a.Neighbours, 1, 10_000),
-		within("shrink", a.Shrink, 0, 1e9),
-		within("heavy_users", a.HeavyUsers, 0, 4),
-		within("weight_power", a.WeightPower, 0, 4),
-		within("max_history", a.MaxHistory, 0, 1<<30),
-		within("recency", a.Recency, 0, maxRecency),
-	)
-}
+func (a *ItemKNN) Validate() error { return validate(a) }
 
 // Fit finds the neighbours. It returns an *ItemItem.
 func (a *ItemKNN) Fit(ctx context.Context, data *dataset.Interactions, progress func(Progress)) (Learned, error) {

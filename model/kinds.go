@@ -9,21 +9,33 @@ import (
 	"strings"
 )
 
-// Kinds returns the names of all algorithms, the simplest first.
-func Kinds() []string { return []string{"popular", "itemknn", "ials"} }
+// kinds lists every algorithm, the simplest of a family first. New settings
+// are good enough to go live.
+func kinds() []func() Algorithm {
+	return []func() Algorithm{
+		func() Algorithm { return NewPopular() },
+		func() Algorithm { return NewItemKNN() },
+		func() Algorithm { return NewIALS() },
+	}
+}
+
+// Kinds returns the names of all algorithms, the simplest of a family first.
+func Kinds() []string {
+	var names []string
+	for _, algorithm := range kinds() {
+		names = append(names, algorithm().Kind())
+	}
+	return names
+}
 
 // New returns the algorithm of that name with settings good enough to go live.
 func New(kind string) (Algorithm, error) {
-	switch kind {
-	case "popular":
-		return NewPopular(), nil
-	case "itemknn":
-		return NewItemKNN(), nil
-	case "ials":
-		return NewIALS(), nil
-	default:
-		return nil, fmt.Errorf("model: there is no algorithm %q (there are %s)", kind, strings.Join(Kinds(), ", "))
+	for _, algorithm := range kinds() {
+		if a := algorithm(); a.Kind() == kind {
+			return a, nil
+		}
 	}
+	return nil, fmt.Errorf("model: there is no algorithm %q (there are %s)", kind, strings.Join(Kinds(), ", "))
 }
 
 // FromJSON returns the algorithm of that name with the settings given laid
@@ -48,12 +60,4 @@ func FromJSON(kind string, settings []byte) (Algorithm, error) {
 		return nil, fmt.Errorf("model: the settings of %s: %w", kind, err)
 	}
 	return algorithm, nil
-}
-
-// within reports a setting outside [lo, hi], NaN included, by name.
-func within[T int | float64](name string, x, lo, hi T) error {
-	if x >= lo && x <= hi {
-		return nil
-	}
-	return fmt.Errorf("%s is %v, not between %v and %v", name, x, lo, hi)
 }

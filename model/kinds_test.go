@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -28,6 +29,30 @@ func TestKinds(t *testing.T) {
 		again, err := model.FromJSON(kind, settings)
 		if err != nil || !reflect.DeepEqual(again, algorithm) {
 			t.Errorf("%s: settings %s come back as %+v, error %v", kind, settings, again, err)
+		}
+	}
+}
+
+// TestSettings expects every setting to declare its bounds, and the defaults to
+// lie within where tuning looks, or at a bound's end where that means "none".
+func TestSettings(t *testing.T) {
+	for _, kind := range model.Kinds() {
+		algorithm, err := model.New(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range model.Settings(algorithm) {
+			switch _, isText := s.Value.(string); {
+			case isText && len(s.Choices) == 0:
+				t.Errorf("%s: %s is a text of no choices", kind, s.Name)
+			case isText || s.Name == "seed":
+			case math.IsInf(s.Min, 0) || math.IsInf(s.Max, 0):
+				t.Errorf("%s: %s declares no range", kind, s.Name)
+			case s.Low < s.Min || s.High > s.Max:
+				if s.Low != 0 || s.High != 0 {
+					t.Errorf("%s: %s is tuned over %v to %v, and may be %v to %v", kind, s.Name, s.Low, s.High, s.Min, s.Max)
+				}
+			}
 		}
 	}
 }

@@ -49,3 +49,23 @@ type Learned interface {
 	// WriteTo writes the shape so that Read gives it back.
 	io.WriterTo
 }
+
+// Embedded is a learned shape whose scores are inner products, which an index
+// of nearest vectors can find without looking at every item.
+type Embedded interface {
+	Learned
+	// ItemVectors returns the item vectors, row-major, and how long each is.
+	// The slice is the model's.
+	ItemVectors() (vectors []float32, factors int)
+	// UserVector writes into dst, grown if need be, the vector of a history.
+	UserVector(dst []float32, history dataset.History) []float32
+}
+
+// RatingPredictor is a learned shape that says how someone would rate.
+type RatingPredictor interface {
+	Learned
+	// PredictRatings writes, on the scale of the ratings learned from, how
+	// whoever has this history would rate each of the items. Items unknown to
+	// the model get what is expected of any.
+	PredictRatings(ratings []float32, history dataset.History, items []int32)
+}

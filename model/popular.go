@@ -25,10 +25,10 @@ import (
 // Cost: O(interactions) time, 8 bytes an item. Data without times counts every
 // pair alike, and nothing trends (all 1).
 type Popular struct {
-	HalfLifeDays float64 `json:"half_life_days"` // 0: age does not matter
-	ShortDays    float64 `json:"short_days"`
-	LongDays     float64 `json:"long_days"`
-	Smoothing    float64 `json:"smoothing"`
+	HalfLifeDays float64 `json:"half_life_days" range:"0,36525" tune:"1,1000,log"` // 0: age does not matter
+	ShortDays    float64 `json:"short_days" range:"0.04,36525"`
+	LongDays     float64 `json:"long_days" range:"0.04,36525"`
+	Smoothing    float64 `json:"smoothing" range:"1e-3,1e9"`
 }
 
 // NewPopular returns Popular with a half-life of a season.
@@ -41,13 +41,7 @@ func (*Popular) Kind() string { return "popular" }
 
 // Validate reports every setting out of range.
 func (p *Popular) Validate() error {
-	const century = 36525
-	return errors.Join(
-		within("half_life_days", p.HalfLifeDays, 0, century),
-		within("short_days", p.ShortDays, 1./24, century),
-		within("long_days", p.LongDays, p.ShortDays, century),
-		within("smoothing", p.Smoothing, 1e-3, 1e9),
-	)
+	return errors.Join(validate(p), within("long_days", p.LongDays, p.ShortDays, math.MaxFloat64))
 }
 
 // Fit counts. It returns a *Popularity.

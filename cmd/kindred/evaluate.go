@@ -12,7 +12,13 @@ import (
 	"kindred/train"
 )
 
+// evaluateCmd judges models. Each protocol of the field is a command of its
+// own; ranking is meant where none is named.
 type evaluateCmd struct {
+	Ranking evaluateRankingCmd `cmd:"" default:"withargs" help:"Rank all items for every user, on what is stored or on files you name."`
+}
+
+type evaluateRankingCmd struct {
 	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times (default: those of kindred.yaml)." sep:"none"`
 	Metric string   `help:"Metric that chooses settings and orders the table." default:"ndcg@20"`
 
@@ -30,7 +36,7 @@ type evaluateCmd struct {
 	Lists      string  `help:"File for every test user's ranked list of the best model: user, then items, tab-separated." type:"path"`
 }
 
-func (c *evaluateCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
+func (c *evaluateRankingCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
 	preferMemory()
 	candidates, err := parseCandidates(c.Model, c.Seed)
 	if err != nil {
@@ -56,7 +62,7 @@ func (c *evaluateCmd) Run(ctx context.Context, g *cli, out *output) (err error) 
 }
 
 // onFiles judges on files instead of the store.
-func (c *evaluateCmd) onFiles(ctx context.Context, candidates []train.Candidate, out *output) error {
+func (c *evaluateRankingCmd) onFiles(ctx context.Context, candidates []train.Candidate, out *output) error {
 	if len(candidates) == 0 {
 		for _, kind := range []string{"popular", "itemknn", "ials"} {
 			candidate, err := train.NewCandidate(kind, nil, c.Seed)
@@ -103,7 +109,7 @@ func (c *evaluateCmd) onFiles(ctx context.Context, candidates []train.Candidate,
 }
 
 // read reads the files that the flags name.
-func (c *evaluateCmd) read() (*train.Explicit, error) {
+func (c *evaluateRankingCmd) read() (*train.Explicit, error) {
 	data := train.NewExplicit()
 	layout := c.Layout
 	if layout == "auto" && c.Train != "" {
@@ -145,7 +151,7 @@ func (c *evaluateCmd) read() (*train.Explicit, error) {
 
 // listsFile returns what opens the file of ranked lists: the one named, with
 // the kind behind its name where there are several kinds.
-func (c *evaluateCmd) listsFile(candidates []train.Candidate) func(kind string) (io.WriteCloser, error) {
+func (c *evaluateRankingCmd) listsFile(candidates []train.Candidate) func(kind string) (io.WriteCloser, error) {
 	several := false
 	for _, candidate := range candidates {
 		several = several || candidate.Kind() != candidates[0].Kind()
