@@ -2,7 +2,6 @@ package model
 
 import (
 	"io"
-	"math"
 	"sync"
 
 	"kindred/dataset"
@@ -11,7 +10,8 @@ import (
 
 const shapeFactors = "factors"
 
-// Factors is the learned shape of iALS: a vector for each item. Users have
+// Factors is the learned shape of iALS, and of others that learn item vectors
+// for such a fold-in: a vector for each item. Users have
 // none: a user's vector is solved from the history, by the very step that
 // training takes, each time it is asked for (fold-in). So a new event counts
 // at once, strangers are served like everyone else, and nothing about anyone
@@ -31,8 +31,9 @@ type Factors struct {
 // foldIn is the scratch memory of one request.
 type foldIn struct {
 	ridge    ridge
-	history  dataset.History // the items that are known
-	ones     []float32
+	items    []int32 // of the history, known, those it likes in front
+	weights  []float32
+	targets  []float32
 	diagonal []float32 // factors
 	user     []float32 // factors
 }
@@ -60,48 +61,43 @@ func (m *Factors) UserVector(dst []float32, history dataset.History) []float32 {
 	dst = sized(dst, m.factors)
 	s := m.take()
 	defer m.scratch.Put(s)
-	s.known(history, m.Items(), m.objective.WeightPower)
-	n := len(s.history.Items)
-	if n == 0 {
+	s.known(m, &history)
+	if len(s.items) == 0 {
 		clear(dst)
 		return dst
 	}
-	s.ones, s.diagonal = sized(s.ones, n), sized(s.diagonal, m.factors)
-	for k := range s.ones {
-		s.ones[k] = 1
-	}
-	m.objective.diagonal(s.diagonal, m.gram, n, m.Items())
-	s.ridge.solve(dst, m.vectors, s.history.Items, s.history.Weights, s.ones, s.diagonal)
+	s.diagonal = sized(s.diagonal, m.factors)
+	m.objective.diagonal(s.diagonal, m.gram, len(s.items), m.Items())
+	s.ridge.solve(dst, m.vectors, s.items, s.weights, s.targets, s.diagonal)
 	return dst
 }
 
-// known keeps what a model of that many items knows of a history, its weights
-// as confidences.
-func (s *foldIn) known(history dataset.History, items int, power float64) {
-	s.history.Items, s.history.Weights = s.history.Items[:0], s.history.Weights[:0]
+// known keeps what the model knows of a history, with confidences and targets.
+func (s *foldIn) known(m *Factors, history *dataset.History) {
+	s.items, s.weights, s.targets = s.items[:0], s.weights[:0], s.targets[:0]
 	for k, i := range history.Items {
-		if i < 0 || int(i) >= items {
+		if i < 0 || int(i) >= m.Items() {
 			continue
 		}
 		weight := float32(1)
 		if history.Weights != nil {
-			weight = confidence(history.Weights[k], power)
+			weight = history.Weights[k]
 		}
-		s.history.Items = append(s.history.Items, i)
-		s.history.Weights = append(s.history.Weights, weight)
+		s.add(i, weight, 1)
+	}
+	m.objective.confidence.fold(s.weights, s.items, s.weights)
+	if m.objective.Disliked == 0 {
+		return
+	}
+	for _, i := range history.Disliked {
+		if i >= 0 && int(i) < m.Items() {
+			s.add(i, float32(m.objective.Disliked), float32(m.objective.DislikedTarget))
+		}
 	}
 }
 
-// confidence is how much a pair of that weight counts.
-func confidence(weight float32, power float64) float32 {
-	switch power {
-	case 0:
-		return 1
-	case 1:
-		return weight
-	default:
-		return float32(math.Pow(float64(weight), power))
-	}
+func (s *foldIn) add(item int32, weight, target float32) {
+	s.items, s.weights, s.targets = append(s.items, item), append(s.weights, weight), append(s.targets, target)
 }
 
 // Score writes the inner product of the history's vector and each item's.
@@ -137,14 +133,16 @@ func (m *Factors) WriteTo(w io.Writer) (int64, error) {
 	e.f64(m.objective.Unobserved)
 	e.f64(m.objective.Lambda)
 	e.f64(m.objective.Nu)
-	e.f64(m.objective.WeightPower)
+	e.f64(m.objective.Disliked)
+	e.f64(m.objective.DislikedTarget)
+	m.objective.confidence.write(e)
 	e.float32s(m.gram)
 	e.float32s(m.vectors)
 	return e.close()
 }
 
 func readFactors(d *decoder) *Factors {
-	o := objective{Unobserved: d.f64(), Lambda: d.f64(), Nu: d.f64(), WeightPower: d.f64()}
+	o := objective{Unobserved: d.f64(), Lambda: d.f64(), Nu: d.f64(), Disliked: d.f64(), DislikedTarget: d.f64(), confidence: readConfidence(d)}
 	gram, vectors := d.float32s(), d.float32s()
 	factors := len(gram)
 	d.check(factors > 0, factors <= maxFactors, o.valid())
@@ -152,6 +150,9 @@ func readFactors(d *decoder) *Factors {
 		return nil
 	}
 	d.check(len(vectors)%factors == 0, len(vectors)/factors < maxItems)
+	if o.confidence.items != nil {
+		d.check(len(o.confidence.items) == len(vectors)/factors)
+	}
 	for _, g := range gram {
 		d.check(g >= 0)
 	}

@@ -28,7 +28,7 @@ func fitFactors(tb testing.TB, settings *model.IALS, data *dataset.Interactions)
 // part of the objective, for histories shorter and longer than the vectors.
 func TestFoldIn(t *testing.T) {
 	data := clusters(200, 90, 3, 4)
-	settings := &model.IALS{Factors: 16, Epochs: 6, Lambda: 0.02, Alpha: 2, Nu: 1, InitScale: 0.1, WeightPower: 1, Seed: 3}
+	settings := &model.IALS{Factors: 16, Epochs: 6, Lambda: 0.02, Alpha: 2, Nu: 1, InitScale: 0.1, WeightPower: 1, Weighting: "power", Seed: 3}
 	learned := fitFactors(t, settings, data)
 	items, d := learned.ItemVectors()
 	alpha := settings.Alpha * float64(data.ByUser.NNZ()) / (200 * 90)
@@ -66,7 +66,7 @@ func TestObjectiveFalls(t *testing.T) {
 	data := clusters(200, 90, 3, 4)
 	var ends []float64
 	for _, block := range []int{0, 5} {
-		settings := &model.IALS{Factors: 16, Epochs: 15, Lambda: 0.05, Alpha: 2, Nu: 1, Block: block, InitScale: 0.1, Seed: 3}
+		settings := &model.IALS{Factors: 16, Epochs: 15, Lambda: 0.05, Alpha: 2, Nu: 1, Block: block, InitScale: 0.1, Weighting: "power", Seed: 3}
 		last := math.Inf(1)
 		_, err := settings.Fit(t.Context(), data, func(p model.Progress) {
 			sum := p.Loss["observed"] + p.Loss["unobserved"] + p.Loss["penalty"]
@@ -97,6 +97,47 @@ func TestItemGramIsDiagonal(t *testing.T) {
 				t.Fatalf("factors %d and %d: %v beside %v", f, g, gram[f*d+g], gram[0])
 			}
 		}
+	}
+}
+
+// TestDislikedScoresFall expects that an item that is rejected scores less
+// than before, and less the more a rejection counts.
+func TestDislikedScoresFall(t *testing.T) {
+	data := clusters(200, 90, 3, 4)
+	last := slices.Repeat([]float32{float32(math.Inf(1))}, 200)
+	for _, weight := range []float64{0, 0.3, 3} {
+		settings := model.NewIALS()
+		settings.Factors, settings.Disliked = 16, weight
+		learned := fitFactors(t, settings, data)
+		for u := range 200 {
+			history := data.History(u)
+			rejected := topUnseen(learned, history, 1)[0]
+			history.Disliked = []int32{rejected, 1_000, -1}
+			if score := scoresOf(learned, history)[rejected]; score >= last[u] {
+				t.Fatalf("user %d, weight %v: scores %v, before %v", u, weight, score, last[u])
+			} else {
+				last[u] = score
+			}
+		}
+	}
+}
+
+// TestRecencyPullsTowardsTheNewest puts an item of another cluster last.
+func TestRecencyPullsTowardsTheNewest(t *testing.T) {
+	data := clusters(200, 90, 3, 4)
+	last := float32(math.Inf(-1))
+	for _, recency := range []float64{0, 0.5, 2} {
+		settings := model.NewIALS()
+		settings.Factors, settings.Recency = 16, recency
+		scores := scoresOf(fitFactors(t, settings, data), dataset.History{Items: []int32{0, 3, 6, 9, 12, 1}})
+		var old, recent float32
+		for i := 15; i < 90; i += 3 {
+			old, recent = old+scores[i], recent+scores[i+1]
+		}
+		if recent/old <= last {
+			t.Errorf("recency %v: the newest item's cluster stands at %v of the others', before %v", recency, recent/old, last)
+		}
+		last = recent / old
 	}
 }
 
@@ -134,7 +175,7 @@ func TestFoldInAllocatesNothing(t *testing.T) {
 
 func BenchmarkFoldIn(b *testing.B) {
 	data := randomInteractions(2_000, 41_000, 27)
-	learned := fitFactors(b, &model.IALS{Factors: 128, Epochs: 1, Lambda: 0.003, Alpha: 30, Nu: 1, InitScale: 0.1}, data)
+	learned := fitFactors(b, &model.IALS{Factors: 128, Epochs: 1, Lambda: 0.003, Alpha: 30, Nu: 1, InitScale: 0.1, Weighting: "power"}, data)
 	user := make([]float32, 128)
 	for u := 0; b.Loop(); u++ {
 		user = learned.UserVector(user, data.History(u%2_000))

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 
 	"kindred/dataset"
 	"kindred/linalg"
@@ -16,11 +17,13 @@ import (
 // and near 0 for all other pairs, which count little each but are many:
 //
 //	minimise  Σ_(u,i)∈S c(u,i)·(p_uᵀq_i − 1)²                       observed
+//	        + Disliked·Σ_(u,i)∈D (p_uᵀq_i − DislikedTarget)²        observed
 //	        + α₀·Σ_u Σ_i (p_uᵀq_i)²                                 unobserved
 //	        + λ·Σ_u (n_u + α₀·I)^ν·‖p_u‖² + λ·Σ_i (n_i + α₀·U)^ν·‖q_i‖²  penalty
 //
-// S holds the U users' pairs with the I items, n counts them, and c is
-// weight^WeightPower. Each half of an epoch solves for all vectors of one side
+// S holds the pairs of the U users and I items that met and D those that were
+// rejected; n counts both, and c is a confidence: a function of the weight by
+// Weighting, damped for popular items. Each half of an epoch solves for all vectors of one side
 // exactly while the other stands still.
 //
 // Papers: Y. Hu, Y. Koren, C. Volinsky, "Collaborative Filtering for Implicit
@@ -56,14 +59,31 @@ type IALS struct {
 	Block       int     `json:"block" range:"0,2048"`
 	InitScale   float64 `json:"init_scale" range:"1e-6,1e3"`         // the deviation of a first vector's norm
 	WeightPower float64 `json:"weight_power" range:"0,4" tune:"0,1"` // 0: every pair counts 1
-	Seed        uint64  `json:"seed"`
+	// Weighting turns the weight of a pair into its confidence; see confidence.
+	Weighting string `json:"weighting" oneof:"power log bm25"`
+	// PopularItems makes a pair count n_i^−PopularItems, n_i being how many
+	// users met the item, relative to the mean of all pairs.
+	PopularItems float64 `json:"popular_items" range:"-1,2" tune:"0,0.6"`
+	// Disliked is how much a rejected pair counts, beside 1 for one that met.
+	Disliked       float64 `json:"disliked" range:"0,1e6"`
+	DislikedTarget float64 `json:"disliked_target" range:"-1e3,1e3"`
+	// Recency makes the k-th newest item of a history that is folded in count
+	// k^−Recency; training takes all alike.
+	Recency float64 `json:"recency" range:"0,10" tune:"0,1"`
+	// Patience is how many epochs may pass without a better NDCG of held out
+	// items before the best vectors are taken; 0: all epochs are run.
+	Patience int    `json:"patience" range:"0,1000"`
+	Seed     uint64 `json:"seed"`
 }
 
 const maxFactors = 2048 // of any vectors
 
 // NewIALS returns iALS as it does well on many sets.
 func NewIALS() *IALS {
-	return &IALS{Factors: 128, Epochs: 10, Lambda: 0.003, Alpha: 30, Nu: 1, InitScale: 0.1, Seed: 1}
+	return &IALS{
+		Factors: 128, Epochs: 10, Lambda: 0.003, Alpha: 30, Nu: 1, InitScale: 0.1,
+		Weighting: "power", Disliked: 1, Seed: 1,
+	}
 }
 
 // Kind returns "ials".
@@ -74,14 +94,17 @@ func (a *IALS) Validate() error { return validate(a) }
 
 // objective is what of IALS a learned model needs for folding in.
 type objective struct {
-	Unobserved  float64 // α₀
-	Lambda, Nu  float64 // λ, ν
-	WeightPower float64
+	Unobserved float64 // α₀
+	Lambda, Nu float64 // λ, ν
+	confidence confidence
+	// Disliked is how much a rejected pair counts, DislikedTarget what its
+	// product should be near to.
+	Disliked, DislikedTarget float64
 }
 
 func (o objective) valid() bool {
 	return o.Unobserved >= 0 && o.Unobserved < math.Inf(1) && o.Lambda > 0 && o.Lambda < math.Inf(1) &&
-		o.Nu >= 0 && o.Nu <= 2 && o.WeightPower >= 0 && o.WeightPower <= 4
+		o.Nu >= 0 && o.Nu <= 2 && o.Disliked >= 0 && o.Disliked <= 1e6 && math.Abs(o.DislikedTarget) <= 1e3
 }
 
 // penalty is the factor of ‖x‖² for a vector with n pairs out of all others.
@@ -104,10 +127,11 @@ func (a *IALS) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 	if err := errors.Join(a.Validate(), ctx.Err()); err != nil {
 		return nil, err
 	}
-	fit := a.start(data)
+	early, train := newStopper(data, a.Patience, a.Seed)
+	fit := a.start(train)
 	for epoch := 1; epoch <= a.Epochs; epoch++ {
 		if err := errors.Join(fit.half(ctx, &fit.users, &fit.items), fit.half(ctx, &fit.items, &fit.users)); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("model: iALS, epoch %d: %w", epoch, err)
 		}
 		loss := fit.loss()
 		for term, x := range loss {
@@ -118,15 +142,22 @@ func (a *IALS) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 		if progress != nil {
 			progress(Progress{Epoch: epoch, Epochs: a.Epochs, Loss: loss})
 		}
+		if a.Patience == 0 && epoch < a.Epochs {
+			continue
+		}
+		learned, err := foldable(slices.Clone(fit.items.vectors), a.Factors, fit.objective)
+		if err != nil {
+			return nil, fmt.Errorf("model: iALS, epoch %d: %w", epoch, err)
+		}
+		stop, err := early.after(ctx, learned)
+		if err != nil {
+			return nil, err
+		}
+		if stop {
+			break
+		}
 	}
-	if _, err := fit.items.diagonalise(a.Factors); err != nil {
-		return nil, err
-	}
-	gram := make([]float32, a.Factors)
-	for f := range gram {
-		gram[f] = max(0, fit.items.gram[f*a.Factors+f])
-	}
-	return newFactors(fit.objective, a.Factors, fit.items.vectors, gram), nil
+	return early.learned, nil
 }
 
 // alternation is a fit under way.
@@ -141,6 +172,7 @@ type alternation struct {
 // side is the users or the items.
 type side struct {
 	met     *linalg.CSR // rows of the other side, and confidences
+	refused *linalg.CSR // as met; nil: none
 	vectors []float32   // rows×factors, row-major
 	gram    []float32   // factors×factors: vectorsᵀ·vectors
 	// By row, from the last time the side was solved for.
@@ -151,27 +183,34 @@ type side struct {
 type halfScratch struct {
 	ridge    ridge
 	diagonal []float32 // factors
-	ones     []float32
+	ones     []float32 // as many as the longest row has pairs
+	// The pairs of a row that refused some.
+	rows             []int32
+	weights, targets []float32
 }
 
 // start draws the item vectors and computes the confidences.
 func (a *IALS) start(data *dataset.Interactions) *alternation {
 	byUser := *data.ByUser
-	byUser.Vals = make([]float32, len(data.ByUser.Vals))
+	weigh := newConfidence(a.Weighting, a.WeightPower, a.Recency, a.PopularItems, &byUser)
+	byUser.Vals = weigh.matrix(&byUser)
 	total, longest := 0.0, 0
-	for k, weight := range data.ByUser.Vals {
-		byUser.Vals[k] = confidence(weight, a.WeightPower)
-		total += float64(byUser.Vals[k])
+	for _, c := range byUser.Vals {
+		total += float64(c)
 	}
 	d, users, items := a.Factors, byUser.Rows(), byUser.Width
 	fit := &alternation{
 		factors: d, block: a.Block,
 		objective: objective{
 			Unobserved: a.Alpha * total / max(1, float64(users)*float64(items)),
-			Lambda:     a.Lambda, Nu: a.Nu, WeightPower: a.WeightPower,
+			Lambda:     a.Lambda, Nu: a.Nu, confidence: weigh,
+			Disliked: a.Disliked, DislikedTarget: a.DislikedTarget,
 		},
 		users: newSide(&byUser, d),
 		items: newSide(byUser.Transpose(), d),
+	}
+	if data.Disliked != nil && a.Disliked > 0 {
+		fit.users.refused, fit.items.refused = data.Disliked, data.Disliked.Transpose()
 	}
 	dice := rand.New(rand.NewPCG(a.Seed, 0))
 	scale := a.InitScale / math.Sqrt(float64(d))
@@ -184,11 +223,8 @@ func (a *IALS) start(data *dataset.Interactions) *alternation {
 			longest = max(longest, s.met.Starts[r+1]-s.met.Starts[r])
 		}
 	}
-	for range runtime.GOMAXPROCS(0) {
-		w := &halfScratch{diagonal: make([]float32, d), ones: make([]float32, longest)}
-		for k := range w.ones {
-			w.ones[k] = 1
-		}
+	for range workers() {
+		w := &halfScratch{diagonal: make([]float32, d), ones: slices.Repeat([]float32{1}, longest)}
 		fit.workers = append(fit.workers, w)
 	}
 	return fit
@@ -235,7 +271,7 @@ func (fit *alternation) half(ctx context.Context, solved, fixed *side) error {
 func (fit *alternation) row(w *halfScratch, solved, fixed *side, gram []float32, r int) {
 	d := fit.factors
 	x := solved.vectors[r*d : (r+1)*d]
-	rows, weights := solved.met.Row(r)
+	rows, weights, targets := fit.pairs(w, solved, r)
 	n, others := len(rows), solved.met.Width
 	if n == 0 {
 		clear(x)
@@ -243,11 +279,29 @@ func (fit *alternation) row(w *halfScratch, solved, fixed *side, gram []float32,
 	}
 	fit.objective.diagonal(w.diagonal, gram, n, others)
 	if fit.block > 0 && fit.block < d {
-		solved.observed[r] = w.ridge.improve(x, fixed.vectors, rows, weights, w.diagonal, fit.block)
+		solved.observed[r] = w.ridge.improve(x, fixed.vectors, rows, weights, targets, w.diagonal, fit.block)
 	} else {
-		solved.observed[r] = w.ridge.solve(x, fixed.vectors, rows, weights, w.ones[:n], w.diagonal)
+		solved.observed[r] = w.ridge.solve(x, fixed.vectors, rows, weights, targets, w.diagonal)
 	}
 	solved.penalty[r] = fit.objective.penalty(n, others) * float64(linalg.Dot(x, x))
+}
+
+// pairs returns the observed pairs of row r of a side, those that met in
+// front, with confidences and targets.
+func (fit *alternation) pairs(w *halfScratch, s *side, r int) (rows []int32, weights, targets []float32) {
+	rows, weights = s.met.Row(r)
+	targets = w.ones[:len(rows)]
+	if s.refused == nil || s.refused.Starts[r+1] == s.refused.Starts[r] {
+		return rows, weights, targets
+	}
+	w.rows, w.weights, w.targets = append(w.rows[:0], rows...), append(w.weights[:0], weights...), append(w.targets[:0], targets...)
+	refused, _ := s.refused.Row(r)
+	for _, other := range refused {
+		w.rows = append(w.rows, other)
+		w.weights = append(w.weights, float32(fit.objective.Disliked))
+		w.targets = append(w.targets, float32(fit.objective.DislikedTarget))
+	}
+	return w.rows, w.weights, w.targets
 }
 
 // loss returns the terms of the objective. It is right after the items were
@@ -274,7 +328,7 @@ func (fit *alternation) loss() map[string]float64 {
 
 // measure computes the Gram matrix.
 func (s *side) measure(factors int) {
-	linalg.Gram(s.gram, s.vectors, s.met.Rows(), factors, runtime.GOMAXPROCS(0))
+	linalg.Gram(s.gram, s.vectors, s.met.Rows(), factors, workers())
 }
 
 // diagonalise rotates the side to where its Gram matrix is diagonal, largest
@@ -286,7 +340,7 @@ func (s *side) diagonalise(factors int) (rotation []float32, err error) {
 	}
 	values, axes, err := linalg.Eigen(gram, factors)
 	if err != nil {
-		return nil, fmt.Errorf("model: iALS, turning the vectors (try a larger lambda): %w", err)
+		return nil, fmt.Errorf("turning the vectors (try a larger lambda): %w", err)
 	}
 	rotation = make([]float32, len(axes))
 	for k, x := range axes {
@@ -304,7 +358,7 @@ func (s *side) diagonalise(factors int) (rotation []float32, err error) {
 func (s *side) rotate(rotation []float32, factors int) {
 	const rows = 256 // together; enough for the matrix product to be fast
 	n := s.met.Rows()
-	turned := make([][]float32, runtime.GOMAXPROCS(0))
+	turned := make([][]float32, workers())
 	linalg.Parallel(len(turned), (n+rows-1)/rows, func(worker, lo, hi int) {
 		for b := lo; b < hi; b++ {
 			vectors := s.vectors[b*rows*factors : min((b+1)*rows, n)*factors]
@@ -315,3 +369,6 @@ func (s *side) rotate(rotation []float32, factors int) {
 		}
 	})
 }
+
+// workers is how many goroutines a fit runs on.
+func workers() int { return runtime.GOMAXPROCS(0) }

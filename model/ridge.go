@@ -126,11 +126,10 @@ func (r *ridge) factor(n int, add func()) {
 }
 
 // improve makes x better by solving, exactly, for one block of its elements
-// after the other while the rest stand still (iALS++). All targets are 1.
-// Because the quadratic term is diagonal, blocks meet only in the predictions,
+// after the other while the rest stand still (iALS++). Because the quadratic term is diagonal, blocks meet only in the predictions,
 // and each is a ridge problem of its own whose targets are what the other
 // blocks leave over. Returns the loss as solve does.
-func (r *ridge) improve(x, y []float32, rows []int32, weights, diagonal []float32, width int) (loss float64) {
+func (r *ridge) improve(x, y []float32, rows []int32, weights, targets, diagonal []float32, width int) (loss float64) {
 	n, d := len(rows), len(x)
 	r.predicted, r.targets = sized(r.predicted, n), sized(r.targets, n)
 	r.order, r.block = sized(r.order, n), sized(r.block, n*width)
@@ -144,11 +143,11 @@ func (r *ridge) improve(x, y []float32, rows []int32, weights, diagonal []float3
 		for k, row := range rows {
 			columns := r.block[k*b : (k+1)*b]
 			copy(columns, y[int(row)*d+lo:int(row)*d+hi])
-			r.targets[k] = 1 - r.predicted[k] + linalg.Dot(part, columns)
+			r.targets[k] = targets[k] - r.predicted[k] + linalg.Dot(part, columns)
 		}
 		loss = r.solve(part, r.block[:n*b], r.order, weights, r.targets, diagonal[lo:hi])
 		for k := range rows {
-			r.predicted[k] = 1 - r.targets[k] + linalg.Dot(part, r.block[k*b:(k+1)*b])
+			r.predicted[k] = targets[k] - r.targets[k] + linalg.Dot(part, r.block[k*b:(k+1)*b])
 		}
 	}
 	return loss

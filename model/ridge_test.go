@@ -35,14 +35,13 @@ func TestRidge(t *testing.T) {
 		}
 
 		// Blocks, gone through often, end where the whole problem does.
-		want = eliminate(y, rows, weights, ones, diagonal)
 		for _, width := range []int{1, 3, d} {
 			x, loss := normals(dice, d), 0.0
 			for range 3000 / max(1, width) {
-				loss = r.improve(x, y, rows, weights, diagonal, min(width, d))
+				loss = r.improve(x, y, rows, weights, targets, diagonal, min(width, d))
 			}
 			near(t, "blocks", x, want)
-			if wantLoss := lossOf(x, y, rows, weights, ones); math.Abs(loss-wantLoss) > 1e-3*(1+wantLoss) {
+			if wantLoss := lossOf(x, y, rows, weights, targets); math.Abs(loss-wantLoss) > 1e-3*(1+wantLoss) {
 				t.Errorf("blocks of %d, %d×%d: loss %v, want %v", width, n, d, loss, wantLoss)
 			}
 		}
