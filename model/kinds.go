@@ -16,6 +16,8 @@ func kinds() []func() Algorithm {
 		func() Algorithm { return NewPopular() },
 		func() Algorithm { return NewItemKNN() },
 		func() Algorithm { return NewIALS() },
+		func() Algorithm { return NewEASE() },
+		func() Algorithm { return NewSLIM() },
 	}
 }
 
