@@ -10,12 +10,30 @@ import (
 
 const shapeItemItem = "itemitem"
 
+// Bounds of settings that several algorithms have.
+const (
+	maxRecency  = 10
+	maxDays     = 36_525 // a century
+	secondsADay = 24 * 60 * 60
+)
+
 // ItemItem is the learned shape of item-kNN: for each item the items it speaks
 // for, and how much.
 type ItemItem struct {
-	neighbours *linalg.CSR // items×items, each row best first
-	recency    float64
+	neighbours   *linalg.CSR // items×items, each row best first
+	recency      float64
+	halfLifeDays float64 // 0: age does not matter
+	reads        reading
+	maxSteps     int // of readsSteps, the newest so many; 0: all
 }
+
+// reading says what of a history an ItemItem scores by.
+type reading uint32
+
+const (
+	readsItems reading = iota // the distinct items and their weights
+	readsSteps                // every step, whatever its weight
+)
 
 // Shape returns "itemitem".
 func (*ItemItem) Shape() string { return shapeItemItem }
@@ -30,20 +48,29 @@ func (m *ItemItem) Neighbours(i int32) (items []int32, similarities []float32) {
 }
 
 // Score writes for each item the sum, over the history, of weight × similarity.
-// The k-th newest item of the history counts k^−recency of its weight. Items
-// the model does not know are passed over.
+// The k-th newest item of the history counts k^−recency of its weight, and
+// half of that for each half-life it is older than the newest. A model
+// of sequences sums over the steps of the history instead, whatever their
+// weights.
+// Items the model does not know are passed over.
 func (m *ItemItem) Score(scores []float32, history dataset.History) {
 	clear(scores)
-	for k, i := range history.Items {
+	steps, times, weights := history.Items, history.Times, history.Weights
+	if m.reads == readsSteps {
+		steps, times = history.Events()
+		weights = nil
+		if m.maxSteps > 0 && len(steps) > m.maxSteps {
+			steps = steps[len(steps)-m.maxSteps:]
+			times = times[max(0, len(times)-m.maxSteps):]
+		}
+	}
+	for k, i := range steps {
 		if i < 0 || int(i) >= m.Items() {
 			continue
 		}
-		weight := float32(1)
-		if history.Weights != nil {
-			weight = history.Weights[k]
-		}
-		if m.recency > 0 {
-			weight *= float32(math.Pow(float64(len(history.Items)-k), -m.recency))
+		weight := m.aged(k, len(steps), times)
+		if weights != nil {
+			weight *= weights[k]
 		}
 		items, similarities := m.neighbours.Row(int(i))
 		for n, j := range items {
@@ -52,10 +79,25 @@ func (m *ItemItem) Score(scores []float32, history dataset.History) {
 	}
 }
 
+// aged returns what the k-th of n entries, oldest first, still counts for.
+func (m *ItemItem) aged(k, n int, times []int64) float32 {
+	counts := 1.0
+	if m.recency > 0 {
+		counts = math.Pow(float64(n-k), -m.recency)
+	}
+	if m.halfLifeDays > 0 && len(times) == n {
+		counts *= math.Exp2(-float64(times[n-1]-times[k]) / (secondsADay * m.halfLifeDays))
+	}
+	return float32(counts)
+}
+
 // WriteTo writes the shape for Read.
 func (m *ItemItem) WriteTo(w io.Writer) (int64, error) {
 	e := newEncoder(w, shapeItemItem)
 	e.f64(m.recency)
+	e.f64(m.halfLifeDays)
+	e.u32(uint32(m.reads))
+	e.u32(uint32(m.maxSteps))
 	e.words(m.Items(), func(i int) uint32 {
 		return uint32(m.neighbours.Starts[i+1] - m.neighbours.Starts[i])
 	})
@@ -65,8 +107,8 @@ func (m *ItemItem) WriteTo(w io.Writer) (int64, error) {
 }
 
 func readItemItem(d *decoder) *ItemItem {
-	m := &ItemItem{recency: d.f64()}
-	d.check(within("recency", m.recency, 0, maxRecency) == nil)
+	m := &ItemItem{recency: d.f64(), halfLifeDays: d.f64(), reads: reading(d.u32()), maxSteps: int(d.u32())}
+	d.check(within("recency", m.recency, 0, maxRecency) == nil, within("half_life_days", m.halfLifeDays, 0, maxDays) == nil, m.reads <= readsSteps)
 	lengths := d.int32s()
 	items := len(lengths)
 	d.check(items < maxItems)

@@ -3,52 +3,66 @@ package model
 import (
 	"context"
 	"errors"
-	"math"
-	"runtime"
 
 	"kindred/dataset"
-	"kindred/linalg"
 )
 
-// ItemKNN finds for each item the Neighbours items that the same users met:
+// ItemKNN finds for each item the Neighbours items that the same users met,
+// by the similarity of the items' columns of
 //
-//	sim(i, j) = Σ_u x(u,i)·x(u,j) / (‖x(·,i)‖·‖x(·,j)‖ + Shrink)
-//	x(u,i)    = weight(u,i)^WeightPower / n_u^(HeavyUsers/2)
+//	x(u,i) = weight(u,i)^WeightPower / n_u^(HeavyUsers/2)
 //
-// n_u is how many items user u met: with HeavyUsers above 0 a pair of items
-// means less from someone who met everything. Shrink, in users, distrusts
-// similarities with little support.
+// (see cosine and the others). n_u is how many items user u met: with
+// HeavyUsers above 0 a pair of items means less from someone who met
+// everything. Shrink, in users, distrusts similarities with little support. A
+// similarity with item j, met by n_j users, is then taken to the power
+// Locality, divided by n_j^PopularityDiscount, and those kept for an item are
+// divided by their sum to the power Normalise.
+//
+// Pearson and adjusted cosine compare ratings where the data has some, low
+// ones too; all others, and both without ratings, compare what ByUser holds.
 //
 // Papers: B. Sarwar, G. Karypis, J. Konstan, J. Riedl, "Item-Based
 // Collaborative Filtering Recommendation Algorithms", WWW 2001; shrinkage:
 // Y. Koren, R. Bell, "Advances in Collaborative Filtering", Recommender
 // Systems Handbook, 2011; the damping of heavy users: J. Breese, D. Heckerman,
 // C. Kadie, "Empirical Analysis of Predictive Algorithms", UAI 1998, as a power
-// instead of a logarithm, so that it can be tuned.
+// instead of a logarithm, so that it can be tuned; Locality: Aiolli, RecSys
+// 2013; Normalise: M. Deshpande, G. Karypis, "Item-Based Top-N Recommendation
+// Algorithms", TOIS 2004.
 //
 // Cost: Σ_u n_u² steps, cut by MaxHistory (only the newest items of a longer
-// history are paired; 0 pairs all); 8 bytes a neighbour and, while fitting, 8
-// bytes an item and core. No items×items matrix is ever made.
+// history are paired; 0 pairs all); 8 bytes a neighbour, 16 an interaction
+// and, while fitting, 12 bytes an item and core. No items×items matrix is ever
+// made.
 type ItemKNN struct {
+	Similarity  string  `json:"similarity" oneof:"cosine jaccard pearson adjusted_cosine tfidf bm25 llr"`
 	Neighbours  int     `json:"neighbours" range:"1,10000" tune:"20,500,log"`
 	Shrink      float64 `json:"shrink" range:"0,1e9" tune:"0.1,100,log"`
 	HeavyUsers  float64 `json:"heavy_users" range:"0,4" tune:"0,1.5"`
 	WeightPower float64 `json:"weight_power" range:"0,4" tune:"0,1"` // 0: every pair counts 1
 	MaxHistory  int     `json:"max_history" range:"0,1073741824"`
+
+	Asymmetry          float64 `json:"asymmetry" range:"0,1" tune:"0.2,0.8"` // α of the cosines
+	Locality           float64 `json:"locality" range:"0.01,10" tune:"0.5,2"`
+	PopularityDiscount float64 `json:"popularity_discount" range:"0,2" tune:"0,0.5"`
+	Normalise          float64 `json:"normalise" range:"0,2" tune:"0,1"`
+	BM25K1             float64 `json:"bm25_k1" range:"0,1e6"`
+	BM25B              float64 `json:"bm25_b" range:"0,1"`
+
 	// Recency makes the k-th newest item of a history count k^−Recency.
 	Recency float64 `json:"recency" range:"0,10" tune:"0,2"`
+	// HalfLifeDays makes an item met that long before the newest of the
+	// history count half; 0: age does not matter.
+	HalfLifeDays float64 `json:"half_life_days" range:"0,36525" tune:"1,365,log"`
 }
-
-const (
-	maxRecency = 10
-	// leastWeight keeps the product of two weights from becoming zero, which
-	// would look like two items that never met.
-	leastWeight = 1e-15
-)
 
 // NewItemKNN returns item-kNN as it does well on many sets.
 func NewItemKNN() *ItemKNN {
-	return &ItemKNN{Neighbours: 200, Shrink: 2, HeavyUsers: 0.5, MaxHistory: 5000}
+	return &ItemKNN{
+		Similarity: cosine, Neighbours: 200, Shrink: 2, HeavyUsers: 0.5, MaxHistory: 5000,
+		Asymmetry: 0.5, Locality: 1, BM25K1: 1.2, BM25B: 0.75,
+	}
 }
 
 // Kind returns "itemknn".
@@ -57,126 +71,49 @@ func (*ItemKNN) Kind() string { return "itemknn" }
 // Validate reports every setting out of range.
 func (a *ItemKNN) Validate() error { return validate(a) }
 
+func (a *ItemKNN) similarity() similarity {
+	return similarity{
+		Name: a.Similarity, Shrink: a.Shrink, Asymmetry: a.Asymmetry, WeightPower: a.WeightPower,
+		Damping: a.HeavyUsers, K1: a.BM25K1, B: a.BM25B,
+	}
+}
+
 // Fit finds the neighbours. It returns an *ItemItem.
 func (a *ItemKNN) Fit(ctx context.Context, data *dataset.Interactions, progress func(Progress)) (Learned, error) {
 	if err := errors.Join(a.Validate(), ctx.Err()); err != nil {
 		return nil, err
 	}
-	byUser := a.damped(data.ByUser)
-	items := byUser.Width
-	search := &neighbourSearch{
-		byUser: byUser, byItem: byUser.Transpose(), settings: a,
-		norms: make([]float32, items),
+	s, entries := a.similarity().of(data)
+	entries = newest(entries, a.MaxHistory)
+	byUser, byItem := s.weigh(entries).apply(entries)
+	centre := s.centring(byUser)
+	about := make([]summary, byUser.Width)
+	for i := range about {
+		users, x := byItem.Row(i)
+		about[i] = s.summarise(centre, users, x)
 	}
-	for i := range items {
-		_, x := search.byItem.Row(i)
-		search.norms[i] = float32(math.Sqrt(float64(linalg.Dot(x, x))))
+	discounts := discounts(byItem, a.PopularityDiscount)
+	find := search{
+		items: byUser.Width, keep: a.Neighbours, normalise: a.Normalise,
+		gather: func(sums *accumulator, item int32) {
+			users, x := byItem.Row(int(item))
+			for k, u := range users {
+				others, y := byUser.Row(int(u))
+				sums.add(others, y, x[k])
+			}
+		},
+		score: func(item int32, others []int32, sums []float32) {
+			s.score(about[item], about, others, sums, centre, byUser.Rows())
+			sharpen(sums, a.Locality)
+			discount(others, sums, discounts)
+		},
 	}
-	rows := make([][]linalg.Scored, items)
-	workers := make([]*accumulator, runtime.GOMAXPROCS(0))
-	linalg.Parallel(len(workers), items, func(worker, lo, hi int) {
-		if workers[worker] == nil {
-			workers[worker] = &accumulator{dots: make([]float32, items), touched: make([]int32, items+1)}
-		}
-		for i := lo; i < hi && ctx.Err() == nil; i++ {
-			rows[i] = search.neighbours(workers[worker], int32(i))
-		}
-	})
-	if err := ctx.Err(); err != nil {
+	neighbours, err := find.run(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if progress != nil {
 		progress(Progress{Epoch: 1, Epochs: 1})
 	}
-	return &ItemItem{neighbours: compress(rows), recency: a.Recency}, nil
-}
-
-// damped returns x(u,i) as defined above, histories cut to the newest
-// MaxHistory.
-func (a *ItemKNN) damped(byUser *linalg.CSR) *linalg.CSR {
-	x := &linalg.CSR{
-		Starts: make([]int, 1, byUser.Rows()+1), Width: byUser.Width,
-		Cols: make([]int32, 0, byUser.NNZ()), Vals: make([]float32, 0, byUser.NNZ()),
-	}
-	for u := range byUser.Rows() {
-		cols, vals := byUser.Row(u)
-		if a.MaxHistory > 0 && len(cols) > a.MaxHistory {
-			cols, vals = cols[len(cols)-a.MaxHistory:], vals[len(vals)-a.MaxHistory:]
-		}
-		damping := math.Pow(float64(len(cols)), -a.HeavyUsers/2)
-		for k, i := range cols {
-			x.Cols = append(x.Cols, i)
-			weight := math.Pow(float64(vals[k]), a.WeightPower) * damping
-			x.Vals = append(x.Vals, float32(max(weight, leastWeight)))
-		}
-		x.Starts = append(x.Starts, len(x.Cols))
-	}
-	return x
-}
-
-// neighbourSearch is what all workers read.
-type neighbourSearch struct {
-	settings       *ItemKNN
-	byUser, byItem *linalg.CSR
-	norms          []float32 // items: ‖x(·,i)‖
-}
-
-// accumulator is one worker's row of the items×items product.
-type accumulator struct {
-	dots    []float32 // items; zero between items
-	touched []int32   // items+1: the items met, in front
-	scores  []float32 // of touched
-	best    []linalg.Scored
-}
-
-// neighbours returns the items most similar to item i, best first.
-func (s *neighbourSearch) neighbours(a *accumulator, i int32) []linalg.Scored {
-	met := 0
-	users, weights := s.byItem.Row(int(i))
-	for k, u := range users {
-		others, x := s.byUser.Row(int(u))
-		weight := weights[k]
-		for n, j := range others {
-			// Written always, kept only the first time: cheaper than a branch
-			// that cannot be foreseen.
-			a.touched[met] = j
-			if a.dots[j] == 0 {
-				met++
-			}
-			a.dots[j] += weight * x[n]
-		}
-	}
-	a.scores = a.scores[:0]
-	norm, shrink := s.norms[i], float32(s.settings.Shrink)
-	kept := a.touched[:0]
-	for _, j := range a.touched[:met] {
-		dot := a.dots[j]
-		a.dots[j] = 0
-		if j != i && dot > 0 {
-			kept = append(kept, j)
-			a.scores = append(a.scores, dot/(norm*s.norms[j]+shrink))
-		}
-	}
-	a.best = linalg.TopK(a.best[:0], a.scores, s.settings.Neighbours)
-	row := make([]linalg.Scored, len(a.best))
-	for n, b := range a.best {
-		row[n] = linalg.Scored{Index: kept[b.Index], Score: b.Score}
-	}
-	return row
-}
-
-// compress lays the rows one behind the other.
-func compress(rows [][]linalg.Scored) *linalg.CSR {
-	m := &linalg.CSR{Starts: make([]int, len(rows)+1), Width: len(rows)}
-	for i, row := range rows {
-		m.Starts[i+1] = m.Starts[i] + len(row)
-	}
-	m.Cols = make([]int32, m.Starts[len(rows)])
-	m.Vals = make([]float32, len(m.Cols))
-	for i, row := range rows {
-		for n, neighbour := range row {
-			m.Cols[m.Starts[i]+n], m.Vals[m.Starts[i]+n] = neighbour.Index, neighbour.Score
-		}
-	}
-	return m
+	return &ItemItem{neighbours: neighbours, recency: a.Recency, halfLifeDays: a.HalfLifeDays}, nil
 }

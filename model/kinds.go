@@ -15,6 +15,8 @@ func kinds() []func() Algorithm {
 	return []func() Algorithm{
 		func() Algorithm { return NewPopular() },
 		func() Algorithm { return NewItemKNN() },
+		func() Algorithm { return NewRP3Beta() },
+		func() Algorithm { return NewCovisit() },
 		func() Algorithm { return NewIALS() },
 		func() Algorithm { return NewEASE() },
 		func() Algorithm { return NewSLIM() },

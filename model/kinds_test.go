@@ -62,7 +62,7 @@ func TestFromJSON(t *testing.T) {
 		"nothing":           {"ials", ``, ""},
 		"an empty object":   {"itemknn", `{}`, ""},
 		"over the defaults": {"ials", `{"factors": 64, "seed": 7}`, ""},
-		"unknown kind":      {"svd", `{}`, "there are popular, itemknn, ials"},
+		"unknown kind":      {"oracle", `{}`, "there are " + strings.Join(model.Kinds(), ", ")},
 		"unknown setting":   {"ials", `{"factor": 64}`, `unknown field "factor"`},
 		"wrong type":        {"ials", `{"factors": "many"}`, "factors"},
 		"not JSON":          {"ials", `{`, "settings of ials"},
