@@ -49,12 +49,33 @@ type Builder struct {
 	items    *Dict
 	chunks   [][]record
 	highest  float32 // rating seen
+
+	catalogue, people described
+	from              map[string]int64 // unix milliseconds from which on an item is available
 }
 
 // NewBuilder returns an empty builder. Build reports invalid settings.
 func NewBuilder(settings Settings) *Builder {
-	return &Builder{settings: settings, users: NewDict(), items: NewDict()}
+	return &Builder{
+		settings: settings, users: NewDict(), items: NewDict(),
+		catalogue: described{}, people: described{}, from: map[string]int64{},
+	}
 }
+
+// AddItem takes an item of the catalogue in, with all that describes it. It
+// will be among the items whether anybody met it or not.
+func (b *Builder) AddItem(item *kindred.Item) {
+	id := string(item.ID)
+	b.items.Add(id)
+	b.catalogue[id] = ItemAttributes(item)
+	if !item.AvailableFrom.IsZero() {
+		b.from[id] = item.AvailableFrom.UnixMilli()
+	}
+}
+
+// AddUser takes in what describes a user. Only users who met something will be
+// among the users.
+func (b *Builder) AddUser(user *kindred.User) { b.people[string(user.ID)] = user.Attributes }
 
 // Add takes an event in. Kinds of weight 0 and events without an item teach
 // nothing and are passed over.
@@ -93,14 +114,14 @@ func (b *Builder) Add(e *kindred.Event) {
 
 // Build makes the interactions of all events, aged relative to now; an event
 // later than now counts as new. Users and items are numbered in the order of
-// their identifiers, and those left without a partner are left out. Cost:
-// O(events log events of one user).
+// their identifiers; left out are those without a partner, unless they are items
+// of the catalogue. Cost: O(events log events of one user).
 func (b *Builder) Build(now time.Time) (*Interactions, error) {
 	if err := b.settings.Validate(); err != nil {
 		return nil, err
 	}
 	s := b.sorted()
-	return b.interactions(s, b.meetings(s.records, now)), nil
+	return b.interactions(s, b.meetings(s.records, now), math.MaxInt64), nil
 }
 
 // sortedRecords are all records by user, item, time and effect, under indices
@@ -322,17 +343,20 @@ func (b *Builder) decay(age int64) float64 {
 	return math.Exp2(-float64(age) * float64(time.Millisecond) / float64(b.settings.HalfLife))
 }
 
-// interactions numbers what the k-core leaves of the liked pairs, and takes
-// what else is known of the users and items that stay.
-func (b *Builder) interactions(s sortedRecords, m meetings) *Interactions {
+// interactions numbers what the k-core leaves of the liked pairs and what of
+// the catalogue is available before a moment, and takes what else is known of
+// the users and items that stay.
+func (b *Builder) interactions(s sortedRecords, m meetings, before int64) *Interactions {
 	liked, perUser, perItem := core(m.liked, len(s.users), len(s.items), max(1, b.settings.MinUser), max(1, b.settings.MinItem))
-	users, userIndex := kept(s.users, perUser)
-	items, itemIndex := kept(s.items, perItem)
+	users, userIndex := kept(s.users, func(u int) bool { return perUser[u] > 0 })
+	items, itemIndex := kept(s.items, func(i int) bool {
+		_, listed := b.catalogue[s.items[i]]
+		return perItem[i] > 0 || listed && b.from[s.items[i]] < before
+	})
 	renumber := func(pairs []pair) []pair {
 		stay := pairs[:0]
 		for _, p := range pairs {
-			if perUser[p.user] > 0 && perItem[p.item] > 0 {
-				p.user, p.item = userIndex[p.user], itemIndex[p.item]
+			if p.user, p.item = userIndex[p.user], itemIndex[p.item]; p.user >= 0 && p.item >= 0 {
 				stay = append(stay, p)
 			}
 		}
@@ -353,15 +377,17 @@ func (b *Builder) interactions(s sortedRecords, m meetings) *Interactions {
 		}
 	}
 	x.Sequences = sequences(users.Len(), steps, milliseconds)
+	x.ItemFeatures, x.UserFeatures = b.catalogue.features(items), b.people.features(users)
 	return x
 }
 
-// kept returns a dictionary of the identifiers with a count, and the new index
-// of each.
-func kept(ids []string, counts []int32) (d *Dict, index []int32) {
+// kept returns a dictionary of the identifiers that stay, and the new index of
+// each; -1: it does not stay.
+func kept(ids []string, stays func(i int) bool) (d *Dict, index []int32) {
 	d, index = NewDict(), make([]int32, len(ids))
 	for i, id := range ids {
-		if counts[i] > 0 {
+		index[i] = -1
+		if stays(i) {
 			index[i] = d.Add(id)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"kindred"
 )
 
 // Part names a part of data that somebody else split.
@@ -25,10 +27,21 @@ const (
 type Fixed struct {
 	Users, Items *Dict
 	parts        [TestPart + 1][]pair
+
+	catalogue, people described
 }
 
 // NewFixed returns an empty split.
-func NewFixed() *Fixed { return &Fixed{Users: NewDict(), Items: NewDict()} }
+func NewFixed() *Fixed {
+	return &Fixed{Users: NewDict(), Items: NewDict(), catalogue: described{}, people: described{}}
+}
+
+// AddItem takes in what describes an item. It does not put the item into the
+// catalogue: that is for the parts to say.
+func (f *Fixed) AddItem(item *kindred.Item) { f.catalogue[string(item.ID)] = ItemAttributes(item) }
+
+// AddUser takes in what describes a user.
+func (f *Fixed) AddUser(user *kindred.User) { f.people[string(user.ID)] = user.Attributes }
 
 // Add puts a user's meeting with an item into a part. time is in unix seconds,
 // or any number that grows with time. It panics if there is no such part or
@@ -54,6 +67,7 @@ func (f *Fixed) Build() (train *Interactions, validation, test []Case) {
 	if len(pairs) < len(f.parts[TrainPart]) {
 		train.Sequences = f.sequences()
 	}
+	train.ItemFeatures, train.UserFeatures = f.catalogue.features(f.Items), f.people.features(f.Users)
 	return train, f.cases(train, ValidationPart), f.cases(train, TestPart)
 }
 

@@ -45,21 +45,6 @@ type Sequences struct {
 	Baskets []int32
 }
 
-// Features describe rows by named columns, such as "genre=comedy" or "price".
-type Features struct {
-	Names *Dict
-	Rows  *linalg.CSR // rows×columns
-}
-
-// Row returns views of row r's columns and values; none for a row that is not
-// there.
-func (f *Features) Row(r int) (cols []int32, vals []float32) {
-	if f == nil || r >= f.Rows.Rows() {
-		return nil, nil
-	}
-	return f.Rows.Row(r)
-}
-
 // History is what one user did, as a model sees it: distinct items, oldest
 // first, with their weights and times, and what else is known. What is nil is
 // not known, and each group stands for itself: a model uses what it

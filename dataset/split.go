@@ -25,7 +25,7 @@ type Case struct {
 type Holdout struct {
 	Train *Interactions // events before Cut
 	Cases []Case        // users known at Cut, by index
-	Cold  []Case        // users first seen from Cut on: User is -1 and History empty
+	Cold  []Case        // users first seen from Cut on: User is -1 and History empty but for features
 	Cut   time.Time
 	// ColdUsers and ColdItems count those seen from Cut on that Train does not
 	// know; whatever of them cannot be judged is counted here, not lost.
@@ -79,8 +79,8 @@ func (b *Builder) SplitAt(cut time.Time) (*Holdout, error) {
 	// The automatic rating threshold must not know the future either.
 	past := *b
 	past.highest = highestRating(before)
-	h := &Holdout{Cut: cut, Train: past.interactions(s, past.meetings(before, cut))}
-	h.addCases(s, past.meetings(after, cut).liked)
+	h := &Holdout{Cut: cut, Train: past.interactions(s, past.meetings(before, cut), moment)}
+	h.addCases(s, past.meetings(after, cut).liked, b.people)
 	return h, nil
 }
 
@@ -95,7 +95,7 @@ func highestRating(records []record) float32 {
 }
 
 // addCases turns the pairs after the cut, grouped by user, into cases.
-func (h *Holdout) addCases(s sortedRecords, pairs []pair) {
+func (h *Holdout) addCases(s sortedRecords, pairs []pair, people described) {
 	coldItems, met := map[int32]bool{}, newMarks(h.Train.Items.Len())
 	for lo := 0; lo < len(pairs); {
 		hi := lo + 1
@@ -107,6 +107,9 @@ func (h *Holdout) addCases(s sortedRecords, pairs []pair) {
 			c.User, c.History = u, h.Train.History(int(u))
 		} else {
 			h.ColdUsers++
+			if f := h.Train.UserFeatures; f != nil {
+				c.History.Features, c.History.FeatureValues = f.Encoding.Append(nil, nil, people[s.users[pairs[lo].user]])
+			}
 		}
 		met.set(c.History.Items)
 		for _, p := range pairs[lo:hi] {

@@ -72,7 +72,7 @@ func (e *Engine) Train(
 	if err != nil {
 		return train.Result{}, err
 	}
-	return train.Run(ctx, settings, e.scan, e.Registry, progress)
+	return train.Run(ctx, settings, source{e.Store}, e.Registry, progress)
 }
 
 // Judge is Train without keeping or promoting anything.
@@ -83,7 +83,7 @@ func (e *Engine) Judge(
 	if err != nil {
 		return train.Result{}, err
 	}
-	return train.Judge(ctx, settings, e.scan, progress)
+	return train.Judge(ctx, settings, source{e.Store}, progress)
 }
 
 func (e *Engine) trainSettings(candidates []train.Candidate) (train.Settings, error) {
@@ -99,8 +99,12 @@ func (e *Engine) trainSettings(candidates []train.Candidate) (train.Settings, er
 	}, err
 }
 
-func (e *Engine) scan(ctx context.Context, fn func(*kindred.Event) error) error {
-	return e.Store.ScanEvents(ctx, store.EventRange{}, fn)
+// source is the store as training reads it: all of it.
+type source struct{ *store.DB }
+
+// ScanEvents calls fn with every event.
+func (s source) ScanEvents(ctx context.Context, fn func(*kindred.Event) error) error {
+	return s.DB.ScanEvents(ctx, store.EventRange{}, fn)
 }
 
 // CreateKey makes an API key and returns its secret, which is kept nowhere. A

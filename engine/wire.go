@@ -6,6 +6,7 @@ import (
 	"kindred/recommend"
 	"kindred/registry"
 	"kindred/store"
+	"kindred/train"
 )
 
 // Every seam between packages: the interface that a package declares for what
@@ -17,6 +18,7 @@ var (
 	_ ingest.Observer  = (*api.Activity)(nil)
 	_ recommend.Store  = (*store.DB)(nil)
 	_ recommend.Models = (*registry.Registry)(nil)
+	_ train.Source     = source{}
 	_ api.Events       = (*ingest.Service)(nil)
 	_ api.Recommender  = (*recommend.Service)(nil)
 	_ api.Live         = (*recommend.Service)(nil)

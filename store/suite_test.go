@@ -38,6 +38,7 @@ type (
 		PutUsers(context.Context, []kindred.User) error
 		User(context.Context, kindred.UserID) (kindred.User, error)
 		Users(context.Context, store.UserQuery) ([]kindred.User, error)
+		ScanUsers(context.Context, func(*kindred.User) error) error
 		EraseUser(context.Context, kindred.UserID) (int64, error)
 	}
 	records interface {
@@ -373,6 +374,15 @@ func testUsers(s suite) {
 		if err != nil || ids != want {
 			t.Errorf("%+v: %q (%v), want %q", q, ids, err, want)
 		}
+	}
+	var described []kindred.User
+	err = db.ScanUsers(t.Context(), func(user *kindred.User) error {
+		described = append(described, *user)
+		return nil
+	})
+	equal(t, "users with attributes", described, []kindred.User{ann})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -89,6 +89,20 @@ func (db *DB) Users(ctx context.Context, q UserQuery) (users []kindred.User, err
 	return users, err
 }
 
+// ScanUsers calls fn with every user who has attributes, in the order in which
+// their IDs were first heard of. The user is fn's to keep.
+func (db *DB) ScanUsers(ctx context.Context, fn func(*kindred.User) error) error {
+	return db.read(ctx, "scanning users", func(c *conn) error {
+		return c.query(ctx, func(row []driver.Value) error {
+			var user kindred.User
+			if err := setUser(&user, row); err != nil {
+				return err
+			}
+			return fn(&user)
+		}, selectUser+"WHERE attributes IS NOT NULL")
+	})
+}
+
 // setUser reads a row of selectUser.
 func setUser(user *kindred.User, row []driver.Value) (err error) {
 	*user = kindred.User{ID: kindred.UserID(textOf(row[0])), UpdatedAt: timeOf(row[2])}

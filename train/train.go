@@ -29,8 +29,13 @@ type Settings struct {
 	Now         func() time.Time
 }
 
-// Scan streams all stored events, in any order, through fn.
-type Scan func(ctx context.Context, fn func(*kindred.Event) error) error
+// Source is where training finds what is stored. Each method calls fn with all
+// there is, in any order, until fn returns an error, and returns that.
+type Source interface {
+	ScanEvents(ctx context.Context, fn func(*kindred.Event) error) error
+	ScanItems(ctx context.Context, fn func(*kindred.Item) error) error
+	ScanUsers(ctx context.Context, fn func(*kindred.User) error) error
+}
 
 // Progress tells how far a run is.
 type Progress struct {
@@ -62,8 +67,8 @@ const (
 
 // Judge fits the candidates on the earlier events and judges them on the
 // later ones. Nothing is kept.
-func Judge(ctx context.Context, s Settings, scan Scan, progress func(Progress)) (Result, error) {
-	r, err := newRun(ctx, s, scan, progress)
+func Judge(ctx context.Context, s Settings, from Source, progress func(Progress)) (Result, error) {
+	r, err := newRun(ctx, s, from, progress)
 	if err != nil {
 		return Result{}, err
 	}
@@ -75,8 +80,8 @@ func Judge(ctx context.Context, s Settings, scan Scan, progress func(Progress)) 
 // and stand in for it. The roles are filled so: personal by the best by
 // metric (popularity, if nothing is better than it beyond twice the standard
 // error), similar by item-kNN if it was a candidate, popular by popularity.
-func Run(ctx context.Context, s Settings, scan Scan, reg *registry.Registry, progress func(Progress)) (Result, error) {
-	r, err := newRun(ctx, s, scan, progress)
+func Run(ctx context.Context, s Settings, from Source, reg *registry.Registry, progress func(Progress)) (Result, error) {
+	r, err := newRun(ctx, s, from, progress)
 	if err != nil {
 		return Result{}, err
 	}
@@ -99,7 +104,7 @@ type run struct {
 	result   Result
 }
 
-func newRun(ctx context.Context, s Settings, scan Scan, progress func(Progress)) (*run, error) {
+func newRun(ctx context.Context, s Settings, from Source, progress func(Progress)) (*run, error) {
 	metric, err := ParseMetric(s.Metric)
 	if err != nil {
 		return nil, err
@@ -116,9 +121,20 @@ func newRun(ctx context.Context, s Settings, scan Scan, progress func(Progress))
 	}
 	r := &run{Settings: s, metric: metric, builder: dataset.NewBuilder(s.Dataset), progress: progress}
 	r.result.Metric = metric.String()
-	progress(Progress{Step: "reading events"})
+	progress(Progress{Step: "reading"})
+	if err := r.read(ctx, from); err != nil {
+		return nil, err
+	}
+	if r.result.Data.Events == 0 {
+		return nil, kindred.Errorf(kindred.Conflict, "there are no events to learn from: import some, or post them to the API")
+	}
+	return r, nil
+}
+
+// read takes all that is stored into the builder.
+func (r *run) read(ctx context.Context, from Source) error {
 	data := &r.result.Data
-	err = scan(ctx, func(e *kindred.Event) error {
+	err := from.ScanEvents(ctx, func(e *kindred.Event) error {
 		data.Events++
 		if data.From.IsZero() || e.Time.Before(data.From) {
 			data.From = e.Time
@@ -130,12 +146,23 @@ func newRun(ctx context.Context, s Settings, scan Scan, progress func(Progress))
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("train: reading events: %w", err)
+		return fmt.Errorf("train: reading events: %w", err)
 	}
-	if data.Events == 0 {
-		return nil, kindred.Errorf(kindred.Conflict, "there are no events to learn from: import some, or post them to the API")
+	err = from.ScanItems(ctx, func(item *kindred.Item) error {
+		r.builder.AddItem(item)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("train: reading items: %w", err)
 	}
-	return r, nil
+	err = from.ScanUsers(ctx, func(user *kindred.User) error {
+		r.builder.AddUser(user)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("train: reading users: %w", err)
+	}
+	return nil
 }
 
 // judge fits and judges every candidate, and orders them best first.

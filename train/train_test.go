@@ -77,7 +77,7 @@ func TestSameBytes(t *testing.T) {
 // TestNothingToFind expects popularity to stay live where the events are noise.
 func TestNothingToFind(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
-	noise := func(_ context.Context, fn func(*kindred.Event) error) error {
+	noise := eventsOnly(func(_ context.Context, fn func(*kindred.Event) error) error {
 		for n := range 6000 {
 			item := min(rng.IntN(60), rng.IntN(60)) // some are popular
 			if err := fn(event(n, rng.IntN(300), item)); err != nil {
@@ -85,7 +85,7 @@ func TestNothingToFind(t *testing.T) {
 			}
 		}
 		return nil
-	}
+	})
 	result, err := Run(t.Context(), settings(t), noise, openRegistry(t), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -109,12 +109,12 @@ func TestOneEvent(t *testing.T) {
 // TestWithoutTimes expects data whose events all lie at one moment to be judged
 // on a random share of each user's items.
 func TestWithoutTimes(t *testing.T) {
-	flat := func(ctx context.Context, fn func(*kindred.Event) error) error {
+	flat := eventsOnly(func(ctx context.Context, fn func(*kindred.Event) error) error {
 		return clusters(4000)(ctx, func(e *kindred.Event) error {
 			e.Time = start
 			return fn(e)
 		})
-	}
+	})
 	result, err := Run(t.Context(), settings(t), flat, openRegistry(t), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestRunRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		ctx  context.Context //nolint:containedctx // a case of a table
-		scan Scan
+		scan eventsOnly
 		want func(error) bool
 	}{
 		{"no events", t.Context(), clusters(0), func(err error) bool { return kindred.KindOf(err) == kindred.Conflict }},
@@ -342,8 +342,17 @@ func settings(t *testing.T) Settings {
 	return s
 }
 
+// eventsOnly is a source of events whose items and users nothing describes.
+type eventsOnly func(context.Context, func(*kindred.Event) error) error
+
+func (scan eventsOnly) ScanEvents(ctx context.Context, fn func(*kindred.Event) error) error {
+	return scan(ctx, fn)
+}
+func (eventsOnly) ScanItems(context.Context, func(*kindred.Item) error) error { return nil }
+func (eventsOnly) ScanUsers(context.Context, func(*kindred.User) error) error { return nil }
+
 // clusters returns events of users who each keep to one of ten groups of items.
-func clusters(n int) Scan {
+func clusters(n int) eventsOnly {
 	return func(_ context.Context, fn func(*kindred.Event) error) error {
 		rng := rand.New(rand.NewPCG(1, 1))
 		for i := range n {
@@ -363,7 +372,7 @@ func event(n, user, item int) *kindred.Event {
 	}
 }
 
-func backwards(t *testing.T, scan Scan) Scan {
+func backwards(t *testing.T, scan eventsOnly) eventsOnly {
 	t.Helper()
 	var all []kindred.Event
 	if err := scan(t.Context(), func(e *kindred.Event) error { all = append(all, *e); return nil }); err != nil {
