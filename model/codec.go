@@ -99,6 +99,7 @@ type decoder struct {
 func shapes() map[string]func(*decoder) Learned {
 	return map[string]func(*decoder) Learned{
 		shapePopularity: func(d *decoder) Learned { return readPopularity(d) },
+		shapeRules:      func(d *decoder) Learned { return readRules(d) },
 		shapeItemItem:   func(d *decoder) Learned { return readItemItem(d) },
 		shapeFactors:    func(d *decoder) Learned { return readFactors(d) },
 	}

@@ -17,6 +17,7 @@ func kinds() []func() Algorithm {
 		func() Algorithm { return NewItemKNN() },
 		func() Algorithm { return NewRP3Beta() },
 		func() Algorithm { return NewCovisit() },
+		func() Algorithm { return NewRules() },
 		func() Algorithm { return NewIALS() },
 		func() Algorithm { return NewEASE() },
 		func() Algorithm { return NewSLIM() },

@@ -69,3 +69,12 @@ type RatingPredictor interface {
 	// the model get what is expected of any.
 	PredictRatings(ratings []float32, history dataset.History, items []int32)
 }
+
+// Related is a learned shape that knows what goes with an item, which serves
+// similar items, what is bought together, and reasons.
+type Related interface {
+	Learned
+	// Neighbours returns what goes with item i, best first, and how much. The
+	// slices are the model's.
+	Neighbours(i int32) (items []int32, similarities []float32)
+}

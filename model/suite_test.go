@@ -37,6 +37,9 @@ var suite = map[string]struct {
 	"rp3beta":           {`{}`, true},
 	"rp3beta, p3alpha":  {`{"beta": 0, "weight_power": 1, "recency": 0.3}`, true},
 	"covisit":           {`{}`, true},
+	"rules":             {`{"min_support": 2, "min_confidence": 0}`, true},
+	"rules, apriori":    {`{"miner": "apriori", "min_support": 2, "max_length": 2, "min_confidence": 0, "score": "lift"}`, true},
+	"rules, basket":     {`{"antecedents": "basket", "score": "conviction", "max_rules": 100, "min_confidence": 0}`, false},
 	"covisit, wide":     {`{"window": 30, "distance": 0, "backward": 1, "recency": 0, "heavy_users": 0.5, "shrink": 1}`, true},
 	"covisit, aged":     {`{"gap_half_life_hours": 100, "event_half_life_days": 10, "half_life_days": 5, "within": "basket", "repeats": "keep"}`, true},
 	"ials":              {`{"factors": 8, "alpha": 1}`, true},
@@ -270,7 +273,7 @@ func TestRenamedUsers(t *testing.T) {
 func TestQuality(t *testing.T) {
 	full := clusters(400, 120, 6, 5)
 	train, hidden := hideLast(full)
-	bounds := map[string][2]float64{"popular": {.05, .25}}
+	bounds := map[string][2]float64{"popular": {.05, .25}, "rules, basket": {.1, .5}}
 	for name := range suite {
 		t.Run(name, func(t *testing.T) {
 			learned := fit(t, algorithm(t, name), train)

@@ -72,8 +72,8 @@ func (l *list) findReasons(steps []step) {
 	for _, v := range []*view{l.live.similar, l.live.personal} {
 		if v != nil && len(steps) > 0 && l.lookUp(v) {
 			switch learned := v.learned.(type) {
-			case *model.ItemItem:
-				l.askItemItem(v, learned, steps)
+			case model.Related:
+				l.askRelated(v, learned, steps)
 			case *model.Factors:
 				l.askFactors(v, learned, steps)
 			}
@@ -105,8 +105,8 @@ func (r *reasons) note(n, step int, score float32) {
 	}
 }
 
-// askItemItem goes once through the neighbours of every step.
-func (l *list) askItemItem(v *view, learned *model.ItemItem, steps []step) {
+// askRelated goes once through the neighbours of every step.
+func (l *list) askRelated(v *view, learned model.Related, steps []step) {
 	r := &l.reasons
 	words := (learned.Items() + 63) / 64
 	r.listed = slices.Grow(r.listed[:0], words)[:words]

@@ -109,28 +109,32 @@ func (l *list) fromPersonal() {
 			l.search(v, l.vector, l.missing(v))
 			l.addAll(v, v.version.Kind)
 		}
-	case *model.ItemItem:
-		l.fromItemItem(v, v.version.Kind)
+	case *model.Popularity:
+	default:
+		l.fromScores(v, v.version.Kind)
 	}
 }
 
 // fromSimilar takes what goes with the items of the history.
 func (l *list) fromSimilar() {
-	if v := l.live.similar; v != nil && v != l.live.personal && !l.isFull() {
-		l.fromItemItem(v, sourceSimilar)
+	v := l.live.similar
+	if v == nil || v == l.live.personal || l.isFull() {
+		return
+	}
+	if _, ok := v.learned.(model.Related); ok {
+		l.fromScores(v, sourceSimilar)
 	}
 }
 
-// fromItemItem takes the items that those of the history speak for, if the
-// view's model is of that shape.
-func (l *list) fromItemItem(v *view, source string) {
-	learned, ok := v.learned.(*model.ItemItem)
+// fromScores takes the items that the view's model scores above zero for the
+// history, if there is one. It scores all items.
+func (l *list) fromScores(v *view, source string) {
 	l.taste.history(&l.history, v.items, l.weights, l.now)
-	if !ok || len(l.history.Items) == 0 {
+	if len(l.history.Items) == 0 {
 		return
 	}
 	l.scores = slices.Grow(l.scores[:0], v.items.Len())[:v.items.Len()]
-	learned.Score(l.scores, l.history)
+	v.learned.Score(l.scores, l.history)
 	for w, word := range l.skipFor(v) {
 		for ; word != 0; word &= word - 1 {
 			l.scores[w*64+bits.TrailingZeros64(word)] = float32(math.Inf(-1))
@@ -159,7 +163,7 @@ func (l *list) fromNeighbours(want int) {
 		}
 		missing := min(want-len(l.items), l.missing(v))
 		switch learned := v.learned.(type) {
-		case *model.ItemItem:
+		case model.Related:
 			skip := l.skipFor(v)
 			l.scored = l.scored[:0]
 			items, weights := learned.Neighbours(i)
