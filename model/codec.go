@@ -102,6 +102,8 @@ func shapes() map[string]func(*decoder) Learned {
 		shapeRules:      func(d *decoder) Learned { return readRules(d) },
 		shapeItemItem:   func(d *decoder) Learned { return readItemItem(d) },
 		shapeFactors:    func(d *decoder) Learned { return readFactors(d) },
+		shapeEmbedding:  func(d *decoder) Learned { return readEmbedding(d) },
+		shapeFilter:     func(d *decoder) Learned { return readFilter(d) },
 	}
 }
 

@@ -55,6 +55,11 @@ func (m *ItemItem) Neighbours(i int32) (items []int32, similarities []float32) {
 // Items the model does not know are passed over.
 func (m *ItemItem) Score(scores []float32, history dataset.History) {
 	clear(scores)
+	m.add(scores, history)
+}
+
+// add adds what Score writes.
+func (m *ItemItem) add(scores []float32, history dataset.History) {
 	steps, times, weights := history.Items, history.Times, history.Weights
 	if m.reads == readsSteps {
 		steps, times = history.Events()
@@ -94,6 +99,11 @@ func (m *ItemItem) aged(k, n int, times []int64) float32 {
 // WriteTo writes the shape for Read.
 func (m *ItemItem) WriteTo(w io.Writer) (int64, error) {
 	e := newEncoder(w, shapeItemItem)
+	m.write(e)
+	return e.close()
+}
+
+func (m *ItemItem) write(e *encoder) {
 	e.f64(m.recency)
 	e.f64(m.halfLifeDays)
 	e.u32(uint32(m.reads))
@@ -103,7 +113,6 @@ func (m *ItemItem) WriteTo(w io.Writer) (int64, error) {
 	})
 	e.int32s(m.neighbours.Cols)
 	e.float32s(m.neighbours.Vals)
-	return e.close()
 }
 
 func readItemItem(d *decoder) *ItemItem {

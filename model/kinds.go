@@ -21,6 +21,8 @@ func kinds() []func() Algorithm {
 		func() Algorithm { return NewIALS() },
 		func() Algorithm { return NewEASE() },
 		func() Algorithm { return NewSLIM() },
+		func() Algorithm { return NewPureSVD() },
+		func() Algorithm { return NewGFCF() },
 	}
 }
 

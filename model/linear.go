@@ -95,16 +95,26 @@ func (x *scaled) diagonal() []float32 {
 }
 
 // itemItem returns the learned shape of a linear model: targets[j] holds, for
-// item j, the items that speak for it, with what they say in terms of x. Rows
-// of the shape are by the item that speaks, best first, and in terms of plain
-// histories.
+// item j, the items that speak for it, with what they say in terms of x. The
+// shape is in terms of plain histories.
 func (x *scaled) itemItem(targets [][]linalg.Scored, recency float64) *ItemItem {
+	for j, row := range targets {
+		for n := range row {
+			row[n].Score *= x.itemScale[row[n].Index] * x.targetScale[j]
+		}
+	}
+	return bySource(targets, recency)
+}
+
+// bySource turns rows of the items that speak for a target into rows of the
+// targets that an item speaks for, best first.
+func bySource(targets [][]linalg.Scored, recency float64) *ItemItem {
 	m := compress(targets).Transpose()
 	for i := range m.Rows() {
 		items, weights := m.Row(i)
 		row := make([]linalg.Scored, len(items))
 		for n, j := range items {
-			row[n] = linalg.Scored{Index: j, Score: weights[n] * x.itemScale[i] * x.targetScale[j]}
+			row[n] = linalg.Scored{Index: j, Score: weights[n]}
 		}
 		slices.SortFunc(row, linalg.Scored.Compare)
 		for n, s := range row {
