@@ -24,18 +24,23 @@ type Factors struct {
 	objective objective
 	factors   int
 	vectors   []float32 // items×factors, row-major; V
-	gram      []float32 // factors: the diagonal of VᵀV
-	scratch   sync.Pool // *foldIn
+	// gram is VᵀV: its diagonal (factors), or all of it (factors×factors),
+	// which says that vectors are non-negative (NMF).
+	gram     []float32
+	encoding []float32 // factors×(factors+1), row-major; nil: none (see encoded)
+	scratch  sync.Pool // *foldIn
 }
 
 // foldIn is the scratch memory of one request.
 type foldIn struct {
 	ridge    ridge
+	positive positive
 	items    []int32 // of the history, known, those it likes in front
 	weights  []float32
 	targets  []float32
 	diagonal []float32 // factors
 	user     []float32 // factors
+	plain    []float32 // factors+1: the user before the encoding, and 1
 }
 
 func newFactors(o objective, factors int, vectors, gram []float32) *Factors {
@@ -56,20 +61,38 @@ func (m *Factors) ItemVectors() (vectors []float32, factors int) { return m.vect
 
 // UserVector writes into dst, grown if need be, the vector whose inner
 // products with the item vectors are the history's scores. Items the model
-// does not know are passed over; an empty history gives zeros.
+// does not know are passed over; an empty history gives zeros, or what the
+// encoding makes of them.
 func (m *Factors) UserVector(dst []float32, history dataset.History) []float32 {
 	dst = sized(dst, m.factors)
 	s := m.take()
 	defer m.scratch.Put(s)
 	s.known(m, &history)
-	if len(s.items) == 0 {
-		clear(dst)
+	if m.encoding == nil {
+		s.solve(m, dst)
 		return dst
+	}
+	s.plain = sized(s.plain, m.factors+1)
+	s.solve(m, s.plain[:m.factors])
+	s.plain[m.factors] = 1
+	linalg.DotRows(dst, s.plain, m.encoding)
+	return dst
+}
+
+// solve writes the solution for what known kept.
+func (s *foldIn) solve(m *Factors, x []float32) {
+	if len(s.items) == 0 {
+		clear(x)
+		return
+	}
+	if len(m.gram) > m.factors {
+		penalty := m.objective.penalty(len(s.items), m.Items())
+		s.positive.fold(x, m.vectors, s.items, s.weights, s.targets, m.gram, float32(m.objective.Unobserved), float32(penalty))
+		return
 	}
 	s.diagonal = sized(s.diagonal, m.factors)
 	m.objective.diagonal(s.diagonal, m.gram, len(s.items), m.Items())
-	s.ridge.solve(dst, m.vectors, s.items, s.weights, s.targets, s.diagonal)
-	return dst
+	s.ridge.solve(x, m.vectors, s.items, s.weights, s.targets, s.diagonal)
 }
 
 // known keeps what the model knows of a history, with confidences and targets.
@@ -136,25 +159,30 @@ func (m *Factors) WriteTo(w io.Writer) (int64, error) {
 	e.f64(m.objective.Disliked)
 	e.f64(m.objective.DislikedTarget)
 	m.objective.confidence.write(e)
+	e.u32(uint32(m.factors))
 	e.float32s(m.gram)
+	e.float32s(m.encoding)
 	e.float32s(m.vectors)
 	return e.close()
 }
 
 func readFactors(d *decoder) *Factors {
 	o := objective{Unobserved: d.f64(), Lambda: d.f64(), Nu: d.f64(), Disliked: d.f64(), DislikedTarget: d.f64(), confidence: readConfidence(d)}
-	gram, vectors := d.float32s(), d.float32s()
-	factors := len(gram)
-	d.check(factors > 0, factors <= maxFactors, o.valid())
+	factors := int(d.u32())
+	gram, encoding, vectors := d.float32s(), d.float32s(), d.float32s()
+	d.check(factors > 0, factors <= maxFactors, len(gram) == factors || len(gram) == factors*factors, o.valid())
 	if d.err != nil {
 		return nil
 	}
 	d.check(len(vectors)%factors == 0, len(vectors)/factors < maxItems)
+	d.check(encoding == nil || len(encoding) == factors*(factors+1))
 	if o.confidence.items != nil {
 		d.check(len(o.confidence.items) == len(vectors)/factors)
 	}
 	for _, g := range gram {
 		d.check(g >= 0)
 	}
-	return newFactors(o, factors, vectors, gram)
+	m := newFactors(o, factors, vectors, gram)
+	m.encoding = encoding
+	return m
 }

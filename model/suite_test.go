@@ -56,6 +56,14 @@ var suite = map[string]struct {
 	"ials, weights":     {`{"factors": 8, "alpha": 1, "weight_power": 0.5}`, true},
 	"ials, logarithm":   {`{"factors": 8, "alpha": 1, "weighting": "log", "weight_power": 1, "popular_items": 0.3, "recency": 0.2}`, true},
 	"ials, bm25":        {`{"factors": 8, "alpha": 1, "weighting": "bm25"}`, true},
+	"nmf":               {`{"factors": 8, "alpha": 1}`, true},
+	"nmf, weights":      {`{"factors": 8, "alpha": 1, "weight_power": 0.5, "patience": 4}`, true},
+	"bpr":               {`{"factors": 8, "epochs": 40, "patience": 0, "batch": 64}`, true},
+	"bpr, uniform":      {`{"factors": 8, "epochs": 40, "patience": 0, "negatives": "uniform", "batch": 64}`, true},
+	"bpr, popular":      {`{"factors": 8, "epochs": 40, "patience": 0, "negatives": "popular", "batch": 64}`, true},
+	"bpr, adaptive":     {`{"factors": 8, "epochs": 40, "patience": 9, "negatives": "adaptive", "depth": 20, "batch": 64}`, true},
+	"warp":              {`{"factors": 8, "epochs": 40, "patience": 0, "batch": 64}`, true},
+	"warp, patience":    {`{"factors": 8, "epochs": 40, "patience": 9, "batch": 64}`, true},
 	"ials, patience":    {`{"factors": 8, "alpha": 1, "patience": 3}`, true},
 }
 
@@ -244,7 +252,7 @@ func TestScoresTogether(t *testing.T) {
 
 // byLot holds the algorithms that draw users, or their samples, by lot: which
 // are drawn depends on the order in which users stand.
-var byLot = []string{"ials, patience"}
+var byLot = []string{"ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, uniform", "warp", "warp, patience"}
 
 // TestRenamedUsers expects that it does not matter in which order users stand.
 func TestRenamedUsers(t *testing.T) {
