@@ -21,48 +21,35 @@ const pairsKept = 1000
 //
 // Cost: Σ over users of n_u² steps, 8 bytes a pair kept.
 type cooccurrence struct {
-	pairs      [][]linalg.Scored // by item, greatest cosine first; Score is the entry
+	pairs      *linalg.CSR // items×items, greatest cosine first; values are G's
 	diagonal   []float32
 	candidates int
 }
 
 func newCooccurrence(ctx context.Context, x *scaled, candidates int, progress func(Progress)) (*cooccurrence, error) {
-	items := x.byUser.Width
-	c := &cooccurrence{
-		pairs: make([][]linalg.Scored, items), diagonal: x.diagonal(), candidates: candidates,
+	diagonal := x.diagonal()
+	root := make([]float32, len(diagonal))
+	for i, g := range diagonal {
+		root[i] = float32(math.Sqrt(float64(g)))
 	}
-	root := make([]float32, items)
-	for i, g := range c.diagonal {
-		root[i] = float32(1 / math.Sqrt(max(float64(g), leastWeight)))
-	}
-	kept := max(pairsKept, 5*candidates)
-	linalg.Parallel(runtime.GOMAXPROCS(0), items, func(_, lo, hi int) {
-		row, cosines := make([]float32, items), make([]float32, items)
-		var best []linalg.Scored
-		for i := lo; i < hi && ctx.Err() == nil; i++ {
-			clear(row)
-			x.gramRow(row, i)
-			row[i] = 0
-			for j, g := range row {
-				cosines[j] = g * root[j]
-			}
-			best = linalg.TopK(best, cosines, kept)
-			for len(best) > 0 && best[len(best)-1].Score <= 0 {
-				best = best[:len(best)-1]
-			}
-			c.pairs[i] = make([]linalg.Scored, len(best))
-			for n, b := range best {
-				c.pairs[i][n] = linalg.Scored{Index: b.Index, Score: row[b.Index]}
-			}
+	pairs, err := x.search(max(pairsKept, 5*candidates), func(item int32, others []int32, sums []float32) {
+		for n, j := range others {
+			sums[n] /= root[item] * root[j]
 		}
-	})
-	if err := ctx.Err(); err != nil {
+	}).run(ctx)
+	if err != nil {
 		return nil, err
+	}
+	for i := range pairs.Rows() {
+		others, values := pairs.Row(i)
+		for n, j := range others {
+			values[n] *= root[i] * root[j]
+		}
 	}
 	if progress != nil {
 		progress(Progress{Epoch: 1, Epochs: 2})
 	}
-	return c, nil
+	return &cooccurrence{pairs: pairs, diagonal: diagonal, candidates: candidates}, nil
 }
 
 // regression is the problem of one item, the target: to be told from its
@@ -77,14 +64,15 @@ type regression struct {
 }
 
 // solveAll lets solve find the weights of every item's candidates, and returns
-// those that are not zero by target.
-func (c *cooccurrence) solveAll(ctx context.Context, progress func(Progress), solve func(*regression)) ([][]linalg.Scored, error) {
-	targets := make([][]linalg.Scored, len(c.pairs))
+// those that are not zero, a row for each target.
+func (c *cooccurrence) solveAll(ctx context.Context, progress func(Progress), solve func(*regression)) (*linalg.CSR, error) {
+	items := c.pairs.Rows()
+	targets := make([][]linalg.Scored, items)
 	workers := make([]*regression, runtime.GOMAXPROCS(0))
-	linalg.Parallel(len(workers), len(c.pairs), func(worker, lo, hi int) {
+	linalg.Parallel(len(workers), items, func(worker, lo, hi int) {
 		p := workers[worker]
 		if p == nil {
-			p = &regression{place: make([]int32, len(c.pairs))}
+			p = &regression{place: make([]int32, items)}
 			for i := range p.place {
 				p.place[i] = -1
 			}
@@ -99,36 +87,35 @@ func (c *cooccurrence) solveAll(ctx context.Context, progress func(Progress), so
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for _, weights := range targets {
-		for _, w := range weights {
-			if math.IsNaN(float64(w.Score)) || math.IsInf(float64(w.Score), 0) {
-				return nil, errors.New("model: the weights of a linear model are not finite (try a larger lambda, or l2)")
-			}
+	weights := compress(targets)
+	for _, w := range weights.Vals {
+		if w-w != 0 { // not a number, or infinite
+			return nil, errors.New("model: the weights of a linear model are not finite (try a larger lambda, or l2)")
 		}
 	}
 	if progress != nil {
 		progress(Progress{Epoch: 2, Epochs: 2})
 	}
-	return targets, nil
+	return weights, nil
 }
 
 // pose sets p up for target j.
 func (c *cooccurrence) pose(p *regression, j int) {
-	candidates := c.pairs[j][:min(c.candidates, len(c.pairs[j]))]
-	k := len(candidates)
-	p.items, p.right = sized(p.items, k), sized(p.right, k)
+	candidates, right := c.pairs.Row(j)
+	k := min(c.candidates, len(candidates))
+	p.items, p.right = append(p.items[:0], candidates[:k]...), append(p.right[:0], right[:k]...)
 	p.gram, p.weights = sized(p.gram, k*k), sized(p.weights, k)
 	clear(p.gram)
 	clear(p.weights)
-	for n, pair := range candidates {
-		p.items[n], p.right[n] = pair.Index, pair.Score
-		p.place[pair.Index] = int32(n)
+	for n, i := range p.items {
+		p.place[i] = int32(n)
 	}
 	for n, i := range p.items {
 		p.gram[n*k+n] = c.diagonal[i]
-		for _, pair := range c.pairs[i] {
-			if m := p.place[pair.Index]; m >= 0 {
-				p.gram[n*k+int(m)], p.gram[int(m)*k+n] = pair.Score, pair.Score
+		others, values := c.pairs.Row(int(i))
+		for at, other := range others {
+			if m := p.place[other]; m >= 0 {
+				p.gram[n*k+int(m)], p.gram[int(m)*k+n] = values[at], values[at]
 			}
 		}
 	}

@@ -76,7 +76,7 @@ func (a *EASE) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 	}
 	x := scaling{a.WeightPower, a.UserPower, a.ItemPower, a.TargetPower}.apply(data)
 	var (
-		targets [][]linalg.Scored
+		targets *linalg.CSR
 		err     error
 	)
 	if a.Candidates == 0 {
@@ -96,7 +96,7 @@ func (a *EASE) penalty(g float32) float32 {
 }
 
 // dense returns the strongest weights of every item, by target.
-func (a *EASE) dense(ctx context.Context, x *scaled, progress func(Progress)) ([][]linalg.Scored, error) {
+func (a *EASE) dense(ctx context.Context, x *scaled, progress func(Progress)) (*linalg.CSR, error) {
 	n, workers := x.byUser.Width, runtime.GOMAXPROCS(0)
 	q := linalg.NewSymmetric(n)
 	linalg.Parallel(workers, n, func(_, lo, hi int) {
@@ -135,11 +135,11 @@ func (a *EASE) dense(ctx context.Context, x *scaled, progress func(Progress)) ([
 			}
 		}
 	})
-	return targets, nil
+	return compress(targets), nil
 }
 
 // sparse returns the weights of every item's candidates, by target.
-func (a *EASE) sparse(ctx context.Context, x *scaled, progress func(Progress)) ([][]linalg.Scored, error) {
+func (a *EASE) sparse(ctx context.Context, x *scaled, progress func(Progress)) (*linalg.CSR, error) {
 	c, err := newCooccurrence(ctx, x, a.Candidates, progress)
 	if err != nil {
 		return nil, err

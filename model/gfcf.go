@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"kindred/dataset"
 	"kindred/linalg"
@@ -67,18 +66,10 @@ func (a *GFCF) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 	if squares[0] > 0 {
 		norm = 1 / squares[0]
 	}
-	targets := make([][]linalg.Scored, x.byUser.Width)
-	linalg.Parallel(runtime.GOMAXPROCS(0), len(targets), func(_, lo, hi int) {
-		row, size := make([]float32, len(targets)), make([]float32, len(targets))
-		for j := lo; j < hi && ctx.Err() == nil; j++ {
-			clear(row)
-			x.gramRow(row, j)
-			row[j] = 0
-			linalg.Scale(norm, row)
-			targets[j] = strongest(row, size, a.Neighbours)
-		}
-	})
-	if err := ctx.Err(); err != nil {
+	targets, err := x.search(a.Neighbours, func(_ int32, _ []int32, sums []float32) {
+		linalg.Scale(norm, sums)
+	}).run(ctx)
+	if err != nil {
 		return nil, err
 	}
 	return &Filter{near: bySource(targets, a.Recency), far: far}, nil

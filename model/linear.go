@@ -94,13 +94,29 @@ func (x *scaled) diagonal() []float32 {
 	return diagonal
 }
 
-// itemItem returns the learned shape of a linear model: targets[j] holds, for
-// item j, the items that speak for it, with what they say in terms of x. The
-// shape is in terms of plain histories.
-func (x *scaled) itemItem(targets [][]linalg.Scored, recency float64) *ItemItem {
-	for j, row := range targets {
-		for n := range row {
-			row[n].Score *= x.itemScale[row[n].Index] * x.targetScale[j]
+// search finds for every item the others that score best, from what they have
+// in common: their entries of xᵀx.
+func (x *scaled) search(keep int, score func(item int32, others []int32, sums []float32)) *search {
+	return &search{
+		items: x.byUser.Width, keep: keep, score: score,
+		gather: func(sums *accumulator, item int32) {
+			users, values := x.byItem.Row(int(item))
+			for k, u := range users {
+				items, others := x.byUser.Row(int(u))
+				sums.add(items, others, values[k])
+			}
+		},
+	}
+}
+
+// itemItem returns the learned shape of a linear model. Row j of targets holds
+// the items that speak for item j, with what they say in terms of x; the shape
+// is in terms of plain histories.
+func (x *scaled) itemItem(targets *linalg.CSR, recency float64) *ItemItem {
+	for j := range targets.Rows() {
+		items, weights := targets.Row(j)
+		for n, i := range items {
+			weights[n] *= x.itemScale[i] * x.targetScale[j]
 		}
 	}
 	return bySource(targets, recency)
@@ -108,13 +124,14 @@ func (x *scaled) itemItem(targets [][]linalg.Scored, recency float64) *ItemItem 
 
 // bySource turns rows of the items that speak for a target into rows of the
 // targets that an item speaks for, best first.
-func bySource(targets [][]linalg.Scored, recency float64) *ItemItem {
-	m := compress(targets).Transpose()
+func bySource(targets *linalg.CSR, recency float64) *ItemItem {
+	m := targets.Transpose()
+	var row []linalg.Scored
 	for i := range m.Rows() {
 		items, weights := m.Row(i)
-		row := make([]linalg.Scored, len(items))
+		row = row[:0]
 		for n, j := range items {
-			row[n] = linalg.Scored{Index: j, Score: weights[n]}
+			row = append(row, linalg.Scored{Index: j, Score: weights[n]})
 		}
 		slices.SortFunc(row, linalg.Scored.Compare)
 		for n, s := range row {
