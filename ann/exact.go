@@ -37,8 +37,8 @@ type Exact struct {
 
 // coarse is the copy in four bits.
 type coarse struct {
-	width    int       // dim, rounded up to an even number
-	codes    []byte    // items×width/2, from linalg.PackInt4
+	width    int       // of a row: linalg.Int4Width
+	codes    []byte    // by linalg.PackInt4
 	steps    []float32 // items: what one unit of a row's codes is worth
 	rotation []float32 // dim×dim, orthonormal rows
 }
@@ -46,10 +46,10 @@ type coarse struct {
 // scratch is the memory of one search.
 type scratch struct {
 	scores  []float32 // items
-	sums    []int32   // scanBlock
 	rotated []float32 // dim
 	query   []int8    // width
 	found   []linalg.Scored
+	reverse bool
 }
 
 // Where the copy begins to pay, as measured: vectors of coarseFloats still fit
@@ -59,8 +59,10 @@ const (
 	coarseDim    = 32
 )
 
-// scanBlock is how many items are scanned at a time, so that their sums are
-// still in the first-level cache when they are scaled.
+// scanBlock is how many items are scanned at a time, a multiple of 16 for the
+// kernel's sake. Every other search takes the blocks from last to first: what
+// the search before read last is still in the core's own cache, and of a copy
+// somewhat larger than that, most is.
 const scanBlock = 2048
 
 // NewExact returns an index over the rows of vectors (items×dim), which it
@@ -81,7 +83,6 @@ func NewExact(vectors []float32, dim int) *Exact {
 func (x *Exact) newScratch() *scratch {
 	s := &scratch{scores: make([]float32, x.items)}
 	if x.coarse != nil {
-		s.sums = make([]int32, scanBlock)
 		s.rotated = make([]float32, x.dim)
 		s.query = make([]int8, x.coarse.width)
 	}
@@ -144,11 +145,11 @@ func hide(scores []float32, skip linalg.Bits) {
 // infinities.
 func newCoarse(vectors []float32, dim int) *coarse {
 	items := len(vectors) / dim
-	width := (dim + 1) &^ 1
+	width := linalg.Int4Width(dim)
 	mean := meanOf(vectors, dim)
 	c := &coarse{
 		width:    width,
-		codes:    make([]byte, items*width/2),
+		codes:    make([]byte, linalg.Int4Len(items, dim)),
 		steps:    make([]float32, items),
 		rotation: rotation(dim),
 	}
@@ -170,7 +171,7 @@ func newCoarse(vectors []float32, dim int) *coarse {
 				return nil
 			}
 			c.steps[i] = step
-			linalg.PackInt4(c.codes[i*width/2:(i+1)*width/2], codes)
+			linalg.PackInt4(c.codes, i, codes)
 		}
 	}
 	return c
@@ -198,11 +199,15 @@ func (c *coarse) scan(s *scratch, query []float32) bool {
 	if step, ok := quantise(s.query, s.rotated, queryLevels); !ok || step == 0 {
 		return false
 	}
-	bytes := c.width / 2
-	for lo := 0; lo < len(s.scores); lo += scanBlock {
-		hi := min(lo+scanBlock, len(s.scores))
-		linalg.DotInt4Rows(s.sums[:hi-lo], s.query, c.codes[lo*bytes:hi*bytes])
-		linalg.ScaleInt32(s.scores[lo:hi], s.sums[:hi-lo], c.steps[lo:hi])
+	blocks := (len(s.scores) + scanBlock - 1) / scanBlock
+	s.reverse = !s.reverse
+	for b := range blocks {
+		if s.reverse {
+			b = blocks - 1 - b
+		}
+		lo, hi := b*scanBlock, min((b+1)*scanBlock, len(s.scores))
+		codes := c.codes[linalg.Int4Len(lo, c.width):linalg.Int4Len(hi, c.width)]
+		linalg.ScoreInt4(s.scores[lo:hi], s.query, codes, c.steps[lo:hi])
 	}
 	return true
 }

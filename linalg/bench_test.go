@@ -63,15 +63,16 @@ func BenchmarkDotRows(b *testing.B) {
 	}
 }
 
-func BenchmarkDotInt4Rows(b *testing.B) {
+func BenchmarkScoreInt4(b *testing.B) {
 	for _, n := range []int{1000, 10000, 41000} {
-		rows, query, dst := make([]byte, n*64), make([]int8, 128), make([]int32, n)
+		rows, query := make([]byte, Int4Len(n, 128)), make([]int8, 128)
+		dst, scales := make([]float32, n), make([]float32, n)
 		for i := range rows {
 			rows[i] = byte(i) // untouched memory would be one page of zeros, read from the cache
 		}
 		b.Run(fmt.Sprintf("%dx128", n), func(b *testing.B) {
 			for b.Loop() {
-				DotInt4Rows(dst, query, rows)
+				ScoreInt4(dst, query, rows, scales)
 			}
 			b.ReportMetric(float64(len(rows))*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GB/s")
 		})

@@ -68,34 +68,33 @@ func dotRows(dst, query, rows []float32) {
 	}
 }
 
-func dotInt4Rows(dst []int32, query []int8, rows []byte) {
-	half, n := len(query)/2, len(dst)
-	if half == 0 || n == 0 || !hasAVX2() {
-		dotInt4RowsPlain(dst, query, rows)
+func scoreInt4(dst []float32, query []int8, rows []byte, scales []float32) {
+	if len(query) == 0 || len(dst) == 0 || !hasAVX2() {
+		scoreInt4Plain(dst, query, rows, scales)
 		return
 	}
 	bias := int32(0)
 	for _, q := range query {
 		bias -= nibbleZero * int32(q)
 	}
-	if n < 8 || !hasAVX512() || !cpu.X86.HasAVX512VNNI {
-		dotInt4RowsAVX2(&dst[0], &query[0], &rows[0], half, n, bias)
-		return
+	groups, whole := len(query)/int4Group, len(dst)/int4Rows*int4Rows
+	if whole > 0 {
+		scoreInt4Blocks(&dst[0], &query[0], &rows[0], &scales[0], groups, whole/int4Rows, bias)
 	}
-	dotInt4RowsVNNI(&dst[0], &query[0], &rows[0], half, n/8, bias)
-	if n%8 != 0 {
-		dotInt4RowsVNNI(&dst[n-8], &query[0], &rows[(n-8)*half], half, 1, bias)
+	if whole < len(dst) {
+		var last, by [int4Rows]float32
+		copy(by[:], scales[whole:])
+		scoreInt4Blocks(&last[0], &query[0], &rows[whole*len(query)/2], &by[0], groups, 1, bias)
+		copy(dst[whole:], last[:])
 	}
 }
 
-func scaleInt32(dst []float32, src []int32, scales []float32) {
-	whole := 0
-	if hasAVX2() {
-		if whole = len(dst) &^ 7; whole > 0 {
-			scaleInt32AVX2(&dst[0], &src[0], &scales[0], whole/8)
-		}
+func scoreInt4Blocks(dst *float32, query *int8, rows *byte, scales *float32, groups, blocks int, bias int32) {
+	if hasAVX512() && cpu.X86.HasAVX512VNNI {
+		scoreInt4VNNI(dst, query, rows, scales, groups, blocks, bias)
+		return
 	}
-	scaleInt32Plain(dst[whole:], src[whole:], scales[whole:])
+	scoreInt4AVX2(dst, query, rows, scales, groups, blocks, bias)
 }
 
 func firstAbove(scores []float32, threshold float32) int {
@@ -204,20 +203,17 @@ func scaleToAVX2(dst, x *float32, n int, alpha float32)
 //go:noescape
 func dotRowsAVX512(dst, query, rows *float32, d, stride, eights int)
 
-// dotInt4RowsVNNI takes eight rows at a time with VPDPBUSD, which multiplies
-// unsigned by signed bytes and sums fours of them into 32 bits.
+// scoreInt4VNNI uses VPDPBUSD, which multiplies unsigned by signed bytes and
+// sums fours of them into 32 bits.
 //
 //go:noescape
-func dotInt4RowsVNNI(dst *int32, query *int8, rows *byte, half, eights int, bias int32)
+func scoreInt4VNNI(dst *float32, query *int8, rows *byte, scales *float32, groups, blocks int, bias int32)
 
-// dotInt4RowsAVX2 uses VPMADDUBSW, which cannot saturate here: two products of
+// scoreInt4AVX2 uses VPMADDUBSW, which cannot saturate here: two products of
 // at most 15·128.
 //
 //go:noescape
-func dotInt4RowsAVX2(dst *int32, query *int8, rows *byte, half, n int, bias int32)
-
-//go:noescape
-func scaleInt32AVX2(dst *float32, src *int32, scales *float32, eights int)
+func scoreInt4AVX2(dst *float32, query *int8, rows *byte, scales *float32, groups, blocks int, bias int32)
 
 //go:noescape
 func firstAboveAVX2(scores *float32, n int, threshold float32) int

@@ -6,11 +6,13 @@ func dot(x, y []float32) float32                              { return dotPlain(
 func axpy(alpha float32, x, y []float32)                      { axpyPlain(alpha, x, y) }
 func scale(alpha float32, x []float32)                        { scalePlain(alpha, x) }
 func dotRows(dst, query, rows []float32)                      { dotRowsPlain(dst, query, rows) }
-func dotInt4Rows(dst []int32, query []int8, rows []byte)      { dotInt4RowsPlain(dst, query, rows) }
-func scaleInt32(dst []float32, src []int32, scales []float32) { scaleInt32Plain(dst, src, scales) }
 func firstAbove(scores []float32, threshold float32) int      { return firstAbovePlain(scores, threshold) }
 func transpose8(dst []float32, ld int, src []float32, ls int) { transpose8Plain(dst, ld, src, ls) }
 func scaleTo(dst, row []float32, weight float32)              { scaleToPlain(dst, row, weight) }
+func scoreInt4(dst []float32, query []int8, rows []byte, scales []float32) {
+	scoreInt4Plain(dst, query, rows, scales)
+}
+
 func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
 	tilePlain(c, ldc, a, b, ldb, width, k)
 }

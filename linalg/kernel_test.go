@@ -83,55 +83,41 @@ func TestDotRowsEqualsItsTwin(t *testing.T) {
 	}
 }
 
-func TestDotInt4RowsIsExact(t *testing.T) {
+func TestScoreInt4IsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for half := range 150 {
-		for _, n := range []int{0, 1, 2, 7, 8, 9, 17} {
-			query, codes, rows := make([]int8, 2*half), make([]int8, 2*half), make([]byte, n*half)
-			got, want := make([]int32, n+2), make([]int32, n+2)
-			got[n], want[n] = 77, 77
-			extreme := half%3 == 0
+	for dim := 0; dim <= 200; dim += int4Group {
+		for _, n := range []int{0, 1, 7, 15, 16, 17, 31, 32, 50} {
+			query, codes, rows := make([]int8, dim), make([]int8, dim), make([]byte, Int4Len(n, dim))
+			scales, _ := guarded(t, rng, n, 1)
+			got, check := guarded(t, rng, n, 2)
+			want := make([]float32, n)
+			extreme := dim%3 == 0
 			for i := range query {
 				if query[i] = int8(rng.IntN(256) - 128); extreme {
 					query[i] = -128
 				}
 			}
 			for r := range n {
+				var sum int32
 				for i := range codes {
 					if codes[i] = int8(rng.IntN(16) - 8); extreme {
 						codes[i] = 7
 					}
-					want[r] += int32(codes[i]) * int32(query[i])
+					sum += int32(codes[i]) * int32(query[i])
 				}
-				PackInt4(rows[r*half:(r+1)*half], codes)
+				want[r] = float32(sum) * scales[r]
+				PackInt4(rows, r, codes)
 			}
-			DotInt4Rows(got[:n], query, rows)
+			ScoreInt4(got, query, rows, scales)
 			if !slices.Equal(got, want) {
-				t.Fatalf("half=%d n=%d: %v, want %v", half, n, got, want)
+				t.Fatalf("dim=%d n=%d: %v, want %v", dim, n, got, want)
 			}
-			dotInt4RowsPlain(got[:n], query, rows)
+			check()
+			scoreInt4Plain(got, query, rows, scales)
 			if !slices.Equal(got, want) {
-				t.Fatalf("plain, half=%d n=%d: %v, want %v", half, n, got, want)
+				t.Fatalf("plain, dim=%d n=%d: %v, want %v", dim, n, got, want)
 			}
 		}
-	}
-}
-
-func TestScaleInt32EqualsItsTwin(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for n := range 40 {
-		scales, _ := guarded(t, rng, n, 1)
-		dst, check := guarded(t, rng, n, 2)
-		src, want := make([]int32, n), make([]float32, n)
-		for i := range src {
-			src[i] = int32(rng.Uint32())
-		}
-		scaleInt32Plain(want, src, scales)
-		ScaleInt32(dst, src, scales)
-		if !slices.Equal(dst, want) {
-			t.Fatalf("n=%d: %v, want %v", n, dst, want)
-		}
-		check()
 	}
 }
 

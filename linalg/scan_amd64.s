@@ -1,217 +1,109 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
-#include "mask_amd64.h"
 
-// Adds the products of a row's nibbles in v with the query in Z8 and Z9.
-#define NIBBLES(v, high, sum) \
-	VPSRLW $4, v, high; \
-	VPANDD v, Z31, v; \
-	VPANDD high, Z31, high; \
-	VPDPBUSD Z8, v, sum; \
-	VPDPBUSD Z9, high, sum
-
-// func dotInt4RowsVNNI(dst *int32, query *int8, rows *byte, half, eights int, bias int32)
-// Registers as in dotRowsAVX512; DX and AX walk the halves of the query, Z31
-// masks low nibbles.
-TEXT ·dotInt4RowsVNNI(SB), NOSPLIT, $0-44
+// func scoreInt4VNNI(dst *float32, query *int8, rows *byte, scales *float32, groups, blocks int, bias int32)
+// Lanes are the rows of a block. Z0 and Z1 sum the products of low and high
+// nibbles, the latter sixteenfold: masking them costs less than shifting each.
+TEXT ·scoreInt4VNNI(SB), NOSPLIT, $0-52
 	MOVQ dst+0(FP), DI
 	MOVQ query+8(FP), SI
 	MOVQ rows+16(FP), R8
-	MOVQ half+24(FP), R11
-	MOVQ eights+32(FP), R10
-	LEAQ (R11)(R11*2), R12
-	MOVQ R11, R9
-	MOVQ R11, CX
-	ANDQ $63, CX
-	TAILMASK
-	SHRQ $6, R9
+	MOVQ scales+24(FP), DX
+	MOVQ groups+32(FP), R9
+	MOVQ blocks+40(FP), R10
+	MOVL bias+48(FP), AX
+	VPBROADCASTD AX, Z29
 	MOVL $0x0f0f0f0f, AX
 	VPBROADCASTD AX, Z31
-	MOVL bias+40(FP), AX
-	VPBROADCASTD AX, Y30
-int4Eight:
-	LEAQ (R8)(R11*4), R13
-	LEAQ (R13)(R11*4), R15
-	MOVQ SI, DX
-	LEAQ (SI)(R11*1), AX
+	VPSLLD $4, Z31, Z30
+int4Block:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ R9, BX
-	TESTQ BX, BX
-	JZ int4Tail
+	MOVQ SI, BX
+	MOVQ R9, CX
 int4Loop:
-	VMOVDQU8 (DX), Z8
-	VMOVDQU8 (AX), Z9
-	VMOVDQU8 (R8), Z10
-	VMOVDQU8 (R8)(R11*1), Z11
-	VMOVDQU8 (R8)(R11*2), Z12
-	VMOVDQU8 (R8)(R12*1), Z13
-	VMOVDQU8 (R13), Z14
-	VMOVDQU8 (R13)(R11*1), Z15
-	VMOVDQU8 (R13)(R11*2), Z16
-	VMOVDQU8 (R13)(R12*1), Z17
-	NIBBLES(Z10, Z20, Z0)
-	NIBBLES(Z11, Z21, Z1)
-	NIBBLES(Z12, Z22, Z2)
-	NIBBLES(Z13, Z23, Z3)
-	NIBBLES(Z14, Z24, Z4)
-	NIBBLES(Z15, Z25, Z5)
-	NIBBLES(Z16, Z26, Z6)
-	NIBBLES(Z17, Z27, Z7)
-	ADDQ $64, DX
-	ADDQ $64, AX
+	VMOVDQU32 (R8), Z2
+	VPANDD Z2, Z31, Z3
+	VPANDD Z2, Z30, Z4
+	VPDPBUSD.BCST (BX), Z3, Z0
+	VPDPBUSD.BCST 4(BX), Z4, Z1
 	ADDQ $64, R8
-	ADDQ $64, R13
-	DECQ BX
+	ADDQ $8, BX
+	DECQ CX
 	JNZ int4Loop
-int4Tail:
-	TESTQ CX, CX
-	JZ int4Sum
-	VMOVDQU8.Z (DX), K1, Z8
-	VMOVDQU8.Z (AX), K1, Z9
-	VMOVDQU8.Z (R8), K1, Z10
-	VMOVDQU8.Z (R8)(R11*1), K1, Z11
-	VMOVDQU8.Z (R8)(R11*2), K1, Z12
-	VMOVDQU8.Z (R8)(R12*1), K1, Z13
-	VMOVDQU8.Z (R13), K1, Z14
-	VMOVDQU8.Z (R13)(R11*1), K1, Z15
-	VMOVDQU8.Z (R13)(R11*2), K1, Z16
-	VMOVDQU8.Z (R13)(R12*1), K1, Z17
-	NIBBLES(Z10, Z20, Z0)
-	NIBBLES(Z11, Z21, Z1)
-	NIBBLES(Z12, Z22, Z2)
-	NIBBLES(Z13, Z23, Z3)
-	NIBBLES(Z14, Z24, Z4)
-	NIBBLES(Z15, Z25, Z5)
-	NIBBLES(Z16, Z26, Z6)
-	NIBBLES(Z17, Z27, Z7)
-int4Sum:
-	VEXTRACTI64X4 $1, Z0, Y8
-	VEXTRACTI64X4 $1, Z1, Y9
-	VEXTRACTI64X4 $1, Z2, Y10
-	VEXTRACTI64X4 $1, Z3, Y11
-	VPADDD Y8, Y0, Y0
-	VPADDD Y9, Y1, Y1
-	VPADDD Y10, Y2, Y2
-	VPADDD Y11, Y3, Y3
-	VEXTRACTI64X4 $1, Z4, Y8
-	VEXTRACTI64X4 $1, Z5, Y9
-	VEXTRACTI64X4 $1, Z6, Y10
-	VEXTRACTI64X4 $1, Z7, Y11
-	VPADDD Y8, Y4, Y4
-	VPADDD Y9, Y5, Y5
-	VPADDD Y10, Y6, Y6
-	VPADDD Y11, Y7, Y7
-	VPHADDD Y1, Y0, Y0
-	VPHADDD Y3, Y2, Y2
-	VPHADDD Y5, Y4, Y4
-	VPHADDD Y7, Y6, Y6
-	VPHADDD Y2, Y0, Y0
-	VPHADDD Y6, Y4, Y4
-	VPERM2I128 $0x20, Y4, Y0, Y1
-	VPERM2I128 $0x31, Y4, Y0, Y2
-	VPADDD Y2, Y1, Y1
-	VPADDD Y30, Y1, Y1
-	VMOVDQU Y1, (DI)
-	ADDQ $32, DI
-	MOVQ R15, R8
+	VPSRAD $4, Z1, Z1
+	VPADDD Z29, Z0, Z0
+	VPADDD Z1, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS (DX), Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, DX
+	ADDQ $64, DI
 	DECQ R10
-	JNZ int4Eight
+	JNZ int4Block
 	VZEROUPPER
 	RET
 
-// func dotInt4RowsAVX2(dst *int32, query *int8, rows *byte, half, n int, bias int32)
-// Y15 masks low nibbles, Y14 holds ones to sum pairs with.
-TEXT ·dotInt4RowsAVX2(SB), NOSPLIT, $0-44
+// func scoreInt4AVX2(dst *float32, query *int8, rows *byte, scales *float32, groups, blocks int, bias int32)
+// Y0 and Y1 sum for eight rows each; Y15 masks low nibbles, Y14 holds ones to
+// sum pairs with.
+TEXT ·scoreInt4AVX2(SB), NOSPLIT, $0-52
 	MOVQ dst+0(FP), DI
 	MOVQ query+8(FP), SI
 	MOVQ rows+16(FP), R8
-	MOVQ half+24(FP), R9
-	MOVQ n+32(FP), R10
-	MOVL bias+40(FP), R13
+	MOVQ scales+24(FP), DX
+	MOVQ groups+32(FP), R9
+	MOVQ blocks+40(FP), R10
+	MOVL bias+48(FP), AX
+	VMOVD AX, X13
+	VPBROADCASTD X13, Y13
 	MOVL $0x0f0f0f0f, AX
 	VMOVD AX, X15
 	VPBROADCASTD X15, Y15
 	MOVL $0x00010001, AX
 	VMOVD AX, X14
 	VPBROADCASTD X14, Y14
-int4Row:
-	MOVQ SI, DX
-	LEAQ (SI)(R9*1), R12
+int4Block8:
+	VMOVDQA Y13, Y0
+	VMOVDQA Y13, Y1
+	MOVQ SI, BX
 	MOVQ R9, CX
-	VPXOR Y0, Y0, Y0
-	SUBQ $32, CX
-	JLT int4RowSum
-int4Row32:
-	VMOVDQU (R8), Y2
-	VPSRLW $4, Y2, Y3
-	VPAND Y15, Y2, Y2
-	VPAND Y15, Y3, Y3
-	VPMADDUBSW (DX), Y2, Y2
-	VPMADDUBSW (R12), Y3, Y3
-	VPADDW Y3, Y2, Y2
-	VPMADDWD Y14, Y2, Y2
-	VPADDD Y2, Y0, Y0
-	ADDQ $32, DX
-	ADDQ $32, R12
-	ADDQ $32, R8
-	SUBQ $32, CX
-	JGE int4Row32
-int4RowSum:
-	VEXTRACTI128 $1, Y0, X1
-	VPADDD X1, X0, X0
-	VPHADDD X0, X0, X0
-	VPHADDD X0, X0, X0
-	VMOVD X0, AX
-	ADDL R13, AX
-	ADDQ $32, CX
-	JZ int4RowDone
-int4RowOne:
-	MOVBLZX (R8), R11
-	MOVL R11, R15
-	ANDL $15, R11
-	SHRL $4, R15
-	MOVBLSX (DX), BX
-	IMULL BX, R11
-	ADDL R11, AX
-	MOVBLSX (R12), BX
-	IMULL BX, R15
-	ADDL R15, AX
-	INCQ DX
-	INCQ R12
-	INCQ R8
+int4Loop8:
+	VPBROADCASTD (BX), Y2
+	VPBROADCASTD 4(BX), Y3
+	VMOVDQU (R8), Y4
+	VMOVDQU 32(R8), Y5
+	VPSRLW $4, Y4, Y6
+	VPSRLW $4, Y5, Y7
+	VPAND Y15, Y4, Y4
+	VPAND Y15, Y5, Y5
+	VPAND Y15, Y6, Y6
+	VPAND Y15, Y7, Y7
+	VPMADDUBSW Y2, Y4, Y4
+	VPMADDUBSW Y2, Y5, Y5
+	VPMADDUBSW Y3, Y6, Y6
+	VPMADDUBSW Y3, Y7, Y7
+	VPADDW Y6, Y4, Y4
+	VPADDW Y7, Y5, Y5
+	VPMADDWD Y14, Y4, Y4
+	VPMADDWD Y14, Y5, Y5
+	VPADDD Y4, Y0, Y0
+	VPADDD Y5, Y1, Y1
+	ADDQ $64, R8
+	ADDQ $8, BX
 	DECQ CX
-	JNZ int4RowOne
-int4RowDone:
-	MOVL AX, (DI)
-	ADDQ $4, DI
-	DECQ R10
-	JNZ int4Row
-	VZEROUPPER
-	RET
-
-// func scaleInt32AVX2(dst *float32, src *int32, scales *float32, eights int)
-TEXT ·scaleInt32AVX2(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ scales+16(FP), DX
-	MOVQ eights+24(FP), CX
-scaleInt32Loop:
-	VCVTDQ2PS (SI), Y0
+	JNZ int4Loop8
+	VCVTDQ2PS Y0, Y0
+	VCVTDQ2PS Y1, Y1
 	VMULPS (DX), Y0, Y0
+	VMULPS 32(DX), Y1, Y1
 	VMOVUPS Y0, (DI)
-	ADDQ $32, SI
-	ADDQ $32, DX
-	ADDQ $32, DI
-	DECQ CX
-	JNZ scaleInt32Loop
+	VMOVUPS Y1, 32(DI)
+	ADDQ $64, DX
+	ADDQ $64, DI
+	DECQ R10
+	JNZ int4Block8
 	VZEROUPPER
 	RET
 

@@ -24,36 +24,49 @@ func DotRows(dst, query, rows []float32) {
 	dotRows(dst, query, rows)
 }
 
-// nibbleZero is what stands for zero in half a byte.
-const nibbleZero = 8
+// Rows of four-bit codes stand together in blocks of int4Rows, and a block goes
+// by groups of int4Group dimensions, so that a register's lanes are rows, and
+// their sums need no adding across lanes. Byte 4r+j of a group's 64 holds, for
+// row r, dimension j of the group in its low and j+4 in its high half, each
+// with nibbleZero added.
+const (
+	int4Rows   = 16
+	int4Group  = 8
+	nibbleZero = 8
+)
 
-// PackInt4 writes codes, an even number of values from -8 to 7, to dst, two in
-// a byte: byte j holds codes[j] in its low and codes[len(codes)/2+j] in its
-// high half, each with 8 added.
-func PackInt4(dst []byte, codes []int8) {
-	sameLen("PackInt4", 2*len(dst), len(codes))
-	half := len(dst)
-	for j := range dst {
-		dst[j] = byte(codes[j]+nibbleZero)&15 | byte(codes[half+j]+nibbleZero)<<4
+// Int4Len is how many bytes so many rows of four-bit codes take.
+func Int4Len(rows, dim int) int {
+	return (rows + int4Rows - 1) / int4Rows * int4Rows * Int4Width(dim) / 2
+}
+
+// Int4Width is how many dimensions a row of four-bit codes has room for: dim or
+// a few more.
+func Int4Width(dim int) int { return (dim + int4Group - 1) / int4Group * int4Group }
+
+// PackInt4 makes codes, values from -8 to 7 and Int4Width of them, row r of
+// rows.
+func PackInt4(rows []byte, r int, codes []int8) {
+	sameLen("PackInt4", len(codes), Int4Width(len(codes)))
+	block := rows[r/int4Rows*int4Rows*len(codes)/2:]
+	for g := 0; g < len(codes); g += int4Group {
+		four := block[int4Rows*g/2+r%int4Rows*4:][:4]
+		for j := range four {
+			four[j] = byte(codes[g+j]+nibbleZero)&15 | byte(codes[g+4+j]+nibbleZero)<<4
+		}
 	}
 }
 
-// DotInt4Rows writes the exact inner products of query, of even length, with
-// every row of rows (len(dst) rows from PackInt4) into dst. It panics for a
-// query longer than 65,536.
-func DotInt4Rows(dst []int32, query []int8, rows []byte) {
-	sameLen("DotInt4Rows (rows)", 2*len(rows), len(dst)*len(query))
-	if len(query) > 1<<16 || len(query)%2 != 0 {
-		panic(fmt.Sprintf("linalg: DotInt4Rows of %d dimensions (an even number up to 65536)", len(query)))
+// ScoreInt4 writes the exact inner products of query with the first len(dst)
+// rows, from PackInt4, each times its scale, into dst. The query is Int4Width
+// long; more than 65,536 panics.
+func ScoreInt4(dst []float32, query []int8, rows []byte, scales []float32) {
+	sameLen("ScoreInt4 (rows)", len(rows), Int4Len(len(dst), len(query)))
+	sameLen("ScoreInt4 (scales)", len(scales), len(dst))
+	if len(query) > 1<<16 || len(query)%int4Group != 0 {
+		panic(fmt.Sprintf("linalg: ScoreInt4 of %d dimensions (a multiple of %d up to 65536)", len(query), int4Group))
 	}
-	dotInt4Rows(dst, query, rows)
-}
-
-// ScaleInt32 writes src[i]·scales[i] into dst: sums of bytes back to numbers.
-func ScaleInt32(dst []float32, src []int32, scales []float32) {
-	sameLen("ScaleInt32 (src)", len(src), len(dst))
-	sameLen("ScaleInt32 (scales)", len(scales), len(dst))
-	scaleInt32(dst, src, scales)
+	scoreInt4(dst, query, rows, scales)
 }
 
 // sameLen panics when a caller's shapes disagree.

@@ -39,21 +39,16 @@ func dotRowsPlain(dst, query, rows []float32) {
 	}
 }
 
-func dotInt4RowsPlain(dst []int32, query []int8, rows []byte) {
-	half := len(query) / 2
-	low, high := query[:half], query[half:]
+func scoreInt4Plain(dst []float32, query []int8, rows []byte, scales []float32) {
 	for r := range dst {
-		var s int32
-		for j, packed := range rows[r*half : (r+1)*half] {
-			s += (int32(packed&15)-nibbleZero)*int32(low[j]) + (int32(packed>>4)-nibbleZero)*int32(high[j])
+		block := rows[r/int4Rows*int4Rows*len(query)/2:]
+		var sum int32
+		for g := 0; g < len(query); g += int4Group {
+			for j, packed := range block[int4Rows*g/2+r%int4Rows*4:][:4] {
+				sum += (int32(packed&15)-nibbleZero)*int32(query[g+j]) + (int32(packed>>4)-nibbleZero)*int32(query[g+4+j])
+			}
 		}
-		dst[r] = s
-	}
-}
-
-func scaleInt32Plain(dst []float32, src []int32, scales []float32) {
-	for i, v := range src {
-		dst[i] = float32(v) * scales[i]
+		dst[r] = float32(sum) * scales[r]
 	}
 }
 

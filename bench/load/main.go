@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +60,7 @@ func main() {
 	if l.users, err = readUsers(*users); err != nil {
 		log.Fatal(err)
 	}
+	runtime.GOMAXPROCS(*conns + 1) // a connection that waits keeps its thread
 	start := time.Now()
 	took, err := l.run(*do, *conns)
 	if err != nil {
@@ -116,7 +118,7 @@ func (l *load) run(do string, conns int) ([]time.Duration, error) {
 }
 
 func (l *load) connection(do string, rng *rand.Rand) (took []time.Duration, err error) {
-	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.host)
+	conn, err := l.dial()
 	if err != nil {
 		return nil, err
 	}
@@ -138,11 +140,31 @@ func (l *load) connection(do string, rng *rand.Rand) (took []time.Duration, err 
 	return took, nil
 }
 
+// dial connects. The connection blocks in the system instead of in Go's
+// scheduler: a request is then one write and one read, half of the calls.
+func (l *load) dial() (*os.File, error) {
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", l.host)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() //nolint:errcheck // its duplicate goes on
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a TCP address", l.host)
+	}
+	file, err := tcp.File()
+	if err != nil {
+		return nil, err
+	}
+	file.Fd() // makes it block
+	return file, nil
+}
+
 // client is one connection.
 type client struct {
 	*load
 	rng  *rand.Rand
-	conn net.Conn
+	conn *os.File
 	in   *bufio.Reader
 	out  bytes.Buffer
 	body bytes.Buffer
