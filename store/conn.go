@@ -37,18 +37,15 @@ func openConn(ctx context.Context, path string, busy time.Duration, cacheKiB int
 	}
 	c := &conn{raw: raw, base: context.WithoutCancel(ctx), stmts: map[string]stmt{}}
 	for _, pragma := range []string{
-		fmt.Sprintf("busy_timeout = %d", busy.Milliseconds()),
-		"journal_mode = WAL",
-		"synchronous = FULL", // a commit returns after fsync
-		fmt.Sprintf("cache_size = -%d", cacheKiB),
-		// A checkpoint of 64 MiB writes each page once that many commits
-		// changed. With 16 MiB the write that waits for one waits 60 ms, not
-		// 85, but with 4 million events stored, all take a fifth longer.
-		"wal_autocheckpoint = 16384",
-		"journal_size_limit = 67108864",
-		"temp_store = MEMORY",
+		busyTimeout(busy),
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = FULL", // a commit returns after fsync
+		fmt.Sprintf("PRAGMA cache_size = -%d", cacheKiB),
+		"PRAGMA wal_autocheckpoint = 0", // see checkpoint.go
+		"PRAGMA journal_size_limit = 67108864",
+		"PRAGMA temp_store = MEMORY",
 	} {
-		if err := c.script("PRAGMA " + pragma); err != nil {
+		if err := c.script(pragma); err != nil {
 			return nil, errors.Join(err, c.close())
 		}
 	}

@@ -3,12 +3,20 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // FoldAt returns the configuration with folds after so many events, in slices
 // as small as can be.
 func (c Config) FoldAt(n int) Config {
 	c.foldAt, c.foldSlice = n, 1
+	return c
+}
+
+// Checkpoint returns the configuration with a checkpoint so often, and a log
+// that begins anew after so many pages.
+func (c Config) Checkpoint(every time.Duration, logPages int64) Config {
+	c.checkpointEvery, c.logPages = every, logPages
 	return c
 }
 

@@ -5,7 +5,8 @@
 //   - An event's ID is stored once, whoever sends it again, now or later.
 //   - Events are only appended. Erasing a user is the one exception.
 //   - One goroutine writes, and all who wait share its next transaction.
-//     Readers have connections of their own and never wait for it.
+//     Readers have connections of their own and never wait for it, nor does it
+//     wait for checkpoints.
 //   - Other processes may read and write the same file at the same time.
 package store
 
@@ -37,6 +38,8 @@ type Config struct {
 	BusyTimeout time.Duration
 
 	foldAt, foldSlice int // set by tests to fold often and little
+	checkpointEvery   time.Duration
+	logPages          int64 // set by tests, too
 }
 
 const (
@@ -53,6 +56,9 @@ type DB struct {
 	tail *tail
 	jobs chan *job
 	done chan struct{} // closed when the writer has ended
+
+	endCheckpoints context.CancelFunc
+	checkpointed   chan struct{} // closed when there will be no more
 
 	idle chan *conn // readers not in use
 
@@ -75,11 +81,16 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.foldAt == 0 {
 		cfg.foldAt, cfg.foldSlice = foldAt, foldSlice
 	}
+	if cfg.checkpointEvery == 0 {
+		cfg.checkpointEvery, cfg.logPages = checkpointInterval, logPages
+	}
 	db := &DB{
 		tail: newTail(),
 		jobs: make(chan *job, maxGroup),
 		done: make(chan struct{}),
 		idle: make(chan *conn, idleReaders),
+
+		checkpointed: make(chan struct{}),
 
 		items: newNumbers("items"),
 		kinds: newNumbers("kinds"),
@@ -97,6 +108,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, errors.Join(explain("opening "+cfg.Path, err), db.removeTemp())
 	}
 	go w.run(db.jobs, db.done)
+	checkpoints, end := context.WithCancel(context.WithoutCancel(ctx))
+	db.endCheckpoints = end
+	go db.runCheckpoints(checkpoints, db.checkpointed)
 	return db, nil
 }
 
@@ -130,6 +144,8 @@ func (db *DB) Close() error {
 	close(db.jobs)
 	db.mu.Unlock()
 
+	db.endCheckpoints()
+	<-db.checkpointed
 	db.readers.Wait()
 	var errs []error
 	for len(db.idle) > 0 {
