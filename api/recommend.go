@@ -25,6 +25,8 @@ const (
 	maxExclude = 1000
 	maxSession = 500
 	maxFilter  = 1 << 10
+
+	maxPooledAnswer = 64 << 10 // bytes; a list of 20 takes 5,000
 )
 
 const tagRecommendations = "Recommendations"
@@ -336,11 +338,19 @@ func (s *Server) answerRecommendations(
 	if q["include"] == "item" {
 		detail = appendWhole
 	}
-	body, err := appendAnswer(make([]byte, 0, 256+256*len(found.Items)), &found, s.deps.Recommender.Item, detail)
-	if err != nil {
+	buffer, ok := s.answers.Get().(*[]byte)
+	if !ok {
+		buffer = new([]byte)
+	}
+	defer func() {
+		if cap(*buffer) <= maxPooledAnswer { // larger ones are left to the collector
+			s.answers.Put(buffer)
+		}
+	}()
+	if *buffer, err = appendAnswer((*buffer)[:0], &found, s.deps.Recommender.Item, detail); err != nil {
 		return fmt.Errorf("api: encoding recommendations: %w", err)
 	}
-	answerBytes(w, http.StatusOK, body)
+	answerBytes(w, http.StatusOK, *buffer)
 	return nil
 }
 

@@ -127,6 +127,7 @@ type Server struct {
 	probe     *http.ServeMux // the routes alone, to tell a wrong method from a wrong path
 	openapi   []byte
 	bodies    sync.Pool     // of *bytes.Buffer
+	answers   sync.Pool     // of *[]byte
 	turns     chan struct{} // taken by requests with a large body
 
 	nosniff, policy, noReferrer []string // header values, shared by all answers

@@ -27,10 +27,18 @@ const (
 // while another process goes on writing: one part in catalogueShare.
 const catalogueShare = 10
 
-// Run does the background work until ctx ends: it puts newly promoted models
-// live, notices what other processes stored, and writes exposures; those still
-// waiting at the end are written before it returns.
+// Run does the background work until ctx ends: it reads the histories of those
+// who were there lately, puts newly promoted models live, notices what other
+// processes stored, and writes exposures; those still waiting at the end are
+// written before it returns.
 func (s *Service) Run(ctx context.Context) error {
+	var warming sync.WaitGroup
+	warming.Go(func() {
+		if err := s.histories.warm(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("histories could not be read ahead; they are when asked for", "err", err)
+		}
+	})
+	defer warming.Wait()
 	watch, write := time.NewTicker(watchInterval), time.NewTicker(exposureInterval)
 	defer watch.Stop()
 	defer write.Stop()

@@ -28,6 +28,9 @@ type profile struct {
 	last atomic.Pointer[places] // for the dictionary asked for last
 }
 
+// size is what the profile counts for in the cache.
+func (p *profile) size() int { return 1 + len(p.steps) + len(p.other) }
+
 // places are a profile's items as indices of one dictionary; -1: not in it.
 type places struct {
 	items        *dataset.Dict
@@ -72,6 +75,7 @@ type step struct {
 type histories struct {
 	store   Store
 	weights dataset.Settings
+	size    int // items in all profiles of the cache, at most
 	cache   *otter.Cache[kindred.UserID, *profile]
 	stripes [256]stripe // by hash of the user
 }
@@ -86,14 +90,32 @@ type stripe struct {
 func newHistories(store Store, weights dataset.Settings, size int) (*histories, error) {
 	cache, err := otter.New(&otter.Options[kindred.UserID, *profile]{
 		MaximumWeight: uint64(size),
-		Weigher: func(_ kindred.UserID, p *profile) uint32 {
-			return uint32(1 + len(p.steps) + len(p.other))
-		},
+		Weigher:       func(_ kindred.UserID, p *profile) uint32 { return uint32(p.size()) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &histories{store: store, weights: weights, cache: cache}, nil
+	return &histories{store: store, weights: weights, size: size, cache: cache}, nil
+}
+
+// warm reads the profiles of those who were there lately, the latest first,
+// until the cache is full: as one more client would, so that it holds up
+// nobody, and few requests after a start must wait for the store.
+func (h *histories) warm(ctx context.Context) error {
+	users, err := h.store.RecentUsers(ctx, h.size)
+	if err != nil {
+		return err
+	}
+	for left, n := h.size, 0; n < len(users); n++ {
+		p, err := h.of(ctx, users[n])
+		if err != nil {
+			return err
+		}
+		if left -= p.size(); left < 0 {
+			return nil
+		}
+	}
+	return nil
 }
 
 func (h *histories) stripe(user kindred.UserID) *stripe {

@@ -1,6 +1,7 @@
 package recommend
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -121,5 +122,54 @@ func TestWithSession(t *testing.T) {
 	}
 	if got := got.with([]SessionItem{{Item: "b"}}, s, now); len(got.other) != 0 || len(got.steps) != 3 {
 		t.Errorf("liked again: %+v", got)
+	}
+}
+
+// known is a store with histories of ten items, which counts who asks.
+type known struct {
+	Store
+	users []kindred.UserID
+	asked []kindred.UserID
+}
+
+func (k *known) RecentUsers(context.Context, int) ([]kindred.UserID, error) { return k.users, nil }
+
+func (k *known) UserEvents(_ context.Context, user kindred.UserID, _ int) (events []kindred.Event, _ error) {
+	k.asked = append(k.asked, user)
+	for n := range 10 {
+		events = append(events, kindred.Event{User: user, Item: kindred.ItemID(fmt.Sprint(n)), Kind: kindred.View})
+	}
+	return events, nil
+}
+
+// TestWarm expects the latest users' histories to be read, as many as there is
+// room for, and not to be read again.
+func TestWarm(t *testing.T) {
+	k := &known{users: []kindred.UserID{"a", "b", "c", "d", "e"}}
+	h, err := newHistories(k, dataset.Defaults(), 35) // room for three, of 11 each
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := k.users[:4]; !slices.Equal(k.asked, want) { // that there is no room for the fourth is known when it is read
+		t.Fatalf("read %q, want %q", k.asked, want)
+	}
+	roomy, err := newHistories(k, dataset.Defaults(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.asked = nil
+	if err := roomy.warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range k.users {
+		if p, err := roomy.of(t.Context(), user); err != nil || len(p.steps) != 10 {
+			t.Fatalf("%v, %v", p, err)
+		}
+	}
+	if !slices.Equal(k.asked, k.users) {
+		t.Errorf("read %q, want each of %q once", k.asked, k.users)
 	}
 }

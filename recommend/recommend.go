@@ -30,6 +30,7 @@ import (
 // Store is what recommending reads and writes.
 type Store interface {
 	UserEvents(ctx context.Context, user kindred.UserID, limit int) ([]kindred.Event, error)
+	RecentUsers(ctx context.Context, events int) ([]kindred.UserID, error)
 	ScanItems(ctx context.Context, fn func(*kindred.Item) error) error
 	ScanDeletedItems(ctx context.Context, fn func(kindred.ItemID) error) error
 	AppendExposures(ctx context.Context, exposures []kindred.Exposure) error

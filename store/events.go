@@ -219,6 +219,35 @@ func (db *DB) UserEvents(ctx context.Context, user kindred.UserID, limit int) (e
 	return events, nil
 }
 
+// RecentUsers returns the users of the newest events, at most so many of those,
+// in the order in which each was heard of last, the latest first.
+func (db *DB) RecentUsers(ctx context.Context, events int) (users []kindred.UserID, err error) {
+	err = db.read(ctx, "reading who was there lately", func(c *conn) error {
+		seen := map[int64]bool{}
+		var ids []int64
+		err := c.query(ctx, func(row []driver.Value) error {
+			if id := intOf(row[0]); !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+			return nil
+		}, "SELECT user FROM events ORDER BY seq DESC LIMIT ?", int64(events))
+		if err != nil {
+			return err
+		}
+		names := newNumbers("users")
+		for _, id := range ids {
+			name, err := names.name(c, id)
+			if err != nil {
+				return err
+			}
+			users = append(users, kindred.UserID(name))
+		}
+		return nil
+	})
+	return users, err
+}
+
 const (
 	selectFolded = "SELECT time, seq FROM by_user WHERE user = ? ORDER BY time DESC, seq DESC LIMIT ?"
 

@@ -19,15 +19,7 @@ func (db *DB) AppendExposures(ctx context.Context, exposures []kindred.Exposure)
 		if x.RequestID == "" {
 			return kindred.Errorf(kindred.Invalid, "exposures[%d]: an exposure needs a request ID", i)
 		}
-		items, err := json.Marshal(append([]kindred.ItemID{}, x.Items...))
-		if err != nil {
-			return err
-		}
-		sources, err := json.Marshal(append([]string{}, x.Sources...))
-		if err != nil {
-			return err
-		}
-		rows[i] = []driver.Value{x.RequestID, nullText(string(x.User)), x.Time.UnixMilli(), x.Model, string(items), string(sources)}
+		rows[i] = []driver.Value{x.RequestID, nullText(string(x.User)), x.Time.UnixMilli(), x.Model, textsJSON(x.Items), textsJSON(x.Sources)}
 	}
 	return db.write(ctx, "storing exposures", len(rows), func(w *writer) error {
 		into := newInserter(w.conn, "INSERT OR IGNORE INTO exposures (request, user, time, model, items, sources) VALUES ", 6)
@@ -38,6 +30,34 @@ func (db *DB) AppendExposures(ctx context.Context, exposures []kindred.Exposure)
 		}
 		return into.flush()
 	})
+}
+
+// textsJSON encodes texts as a JSON array, without reflection: every list that
+// is shown takes two.
+func textsJSON[T ~string](texts []T) string {
+	b := []byte{'['}
+	for i, text := range texts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if isPlain(string(text)) {
+			b = append(append(append(b, '"'), text...), '"')
+			continue
+		}
+		quoted, _ := json.Marshal(string(text)) // a text always has a JSON form
+		b = append(b, quoted...)
+	}
+	return string(append(b, ']'))
+}
+
+// isPlain says whether a text stands in JSON as it is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Exposure returns what was shown in answer to a request.

@@ -23,6 +23,7 @@ type (
 	events interface {
 		AppendEvents(context.Context, []kindred.Event) ([]bool, error)
 		UserEvents(context.Context, kindred.UserID, int) ([]kindred.Event, error)
+		RecentUsers(context.Context, int) ([]kindred.UserID, error)
 		ScanEvents(context.Context, store.EventRange, func(*kindred.Event) error) error
 		Counts(context.Context) (store.Counts, error)
 		Close() error
@@ -88,6 +89,7 @@ func TestSuite(t *testing.T) {
 		"an event comes back as it was":       testRoundTrip,
 		"an ID is stored once":                testIdempotent,
 		"histories are newest first":          testNewestFirst,
+		"recent users":                        testRecentUsers,
 		"a scan keeps to its range":           testRange,
 		"items":                               testItems,
 		"users":                               testUsers,
@@ -223,6 +225,28 @@ func testNewestFirst(s suite) {
 	}
 	equal(t, "of a stranger", len(history(t, db, "w", 9)), 0)
 	equal(t, "none wanted", len(history(t, db, "u", 0)), 0)
+}
+
+func testRecentUsers(s suite) {
+	t, openDB := s.T, s.open
+	db := openDB()
+	recent := func(events int) []kindred.UserID {
+		users, err := db.RecentUsers(t.Context(), events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return users
+	}
+	equal(t, "of an empty store", len(recent(9)), 0)
+	for n, user := range []string{"a", "b", "a", "c", "c", "b"} {
+		add(t, db, view(fmt.Sprint(n), user, "i", 9-n)) // by arrival, not by time
+	}
+	equal(t, "of all events", recent(9), []kindred.UserID{"b", "c", "a"})
+	equal(t, "of three events", recent(3), []kindred.UserID{"b", "c"})
+	if _, err := db.EraseUser(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "without the erased", recent(9), []kindred.UserID{"b", "a"})
 }
 
 func testRange(s suite) {
@@ -421,7 +445,7 @@ func testErase(s suite) {
 func testExposures(s suite) {
 	t, openDB := s.T, s.open
 	db := openDB()
-	x := kindred.Exposure{RequestID: "r1", User: "u", Time: at(1), Model: "m", Items: []kindred.ItemID{"a", "b"}, Sources: []string{"ials", "popular"}}
+	x := kindred.Exposure{RequestID: "r1", User: "u", Time: at(1), Model: "m", Items: []kindred.ItemID{"a", `"\<é`}, Sources: []string{"ials", "popular"}}
 	anonymous := kindred.Exposure{RequestID: "r2", Time: at(2), Items: []kindred.ItemID{}, Sources: []string{}}
 	again := x
 	again.Model = "other"
