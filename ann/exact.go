@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 
 	"kindred/linalg"
@@ -32,6 +33,7 @@ type Exact struct {
 	dim     int
 	items   int
 	coarse  *coarse // nil: scan the vectors
+	queue   queue
 	pool    sync.Pool
 }
 
@@ -49,7 +51,7 @@ type scratch struct {
 	rotated []float32 // dim
 	query   []int8    // width
 	found   []linalg.Scored
-	reverse bool
+	turn    chan bool // a message to who waits: true to scan, false when scanned
 }
 
 // Where the copy begins to pay, as measured: vectors of coarseFloats still fit
@@ -58,12 +60,6 @@ const (
 	coarseFloats = 1 << 19
 	coarseDim    = 32
 )
-
-// scanBlock is how many items are scanned at a time, a multiple of 16 for the
-// kernel's sake. Every other search takes the blocks from last to first: what
-// the search before read last is still in the core's own cache, and of a copy
-// somewhat larger than that, most is.
-const scanBlock = 2048
 
 // NewExact returns an index over the rows of vectors (items×dim), which it
 // keeps, not copies, and which must not change from now on. It panics when
@@ -76,6 +72,7 @@ func NewExact(vectors []float32, dim int) *Exact {
 	if len(vectors) >= coarseFloats && dim >= coarseDim {
 		x.coarse = newCoarse(vectors, dim)
 	}
+	x.queue.scanners = (runtime.GOMAXPROCS(0) + 1) / 2
 	x.pool.New = func() any { return x.newScratch() }
 	return x
 }
@@ -85,6 +82,7 @@ func (x *Exact) newScratch() *scratch {
 	if x.coarse != nil {
 		s.rotated = make([]float32, x.dim)
 		s.query = make([]int8, x.coarse.width)
+		s.turn = make(chan bool, 1)
 	}
 	return s
 }
@@ -109,11 +107,12 @@ func (x *Exact) Search(dst []linalg.Scored, query []float32, k int, skip linalg.
 		s = x.newScratch()
 	}
 	defer x.pool.Put(s)
-	if x.coarse == nil || 2*candidates(k) > x.items || !x.coarse.scan(s, query) {
+	if x.coarse == nil || 2*candidates(k) > x.items || !x.coarse.ask(s, query) {
 		linalg.DotRows(s.scores, query, x.vectors)
 		hide(s.scores, skip)
 		return linalg.TopK(dst, s.scores, k)
 	}
+	x.scan(s)
 	hide(s.scores, skip)
 	s.found = linalg.Select(s.found, s.scores, candidates(k))
 	for i, f := range s.found {
@@ -191,25 +190,12 @@ func meanOf(vectors []float32, dim int) []float32 {
 	return mean
 }
 
-// scan writes every item's score, up to a common factor and summand, into
-// s.scores. It reports false when the query has no direction: when it is
-// zero or not finite.
-func (c *coarse) scan(s *scratch, query []float32) bool {
+// ask makes a query ready to be scanned for. It reports false when the query
+// has no direction: when it is zero or not finite.
+func (c *coarse) ask(s *scratch, query []float32) bool {
 	linalg.DotRows(s.rotated, query, c.rotation)
-	if step, ok := quantise(s.query, s.rotated, queryLevels); !ok || step == 0 {
-		return false
-	}
-	blocks := (len(s.scores) + scanBlock - 1) / scanBlock
-	s.reverse = !s.reverse
-	for b := range blocks {
-		if s.reverse {
-			b = blocks - 1 - b
-		}
-		lo, hi := b*scanBlock, min((b+1)*scanBlock, len(s.scores))
-		codes := c.codes[linalg.Int4Len(lo, c.width):linalg.Int4Len(hi, c.width)]
-		linalg.ScoreInt4(s.scores[lo:hi], s.query, codes, c.steps[lo:hi])
-	}
-	return true
+	step, ok := quantise(s.query, s.rotated, queryLevels)
+	return ok && step != 0
 }
 
 // The largest codes of an item, in four bits, and of a query, in eight.

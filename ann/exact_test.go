@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"kindred/linalg"
@@ -232,5 +233,32 @@ func BenchmarkSearch(b *testing.B) {
 		b.Run(name, func(b *testing.B) { run(b, index) })
 		floats := &Exact{vectors: index.vectors, dim: c.dim, items: c.n}
 		b.Run(name+"/floats", func(b *testing.B) { run(b, floats) })
+	}
+}
+
+// TestSearchesTogether runs more searches at a time than share a scan: each
+// must find what it finds alone.
+func TestSearchesTogether(t *testing.T) {
+	const n, dim, k, searches = 17000, 32, 20, 64
+	rng := rand.New(rand.NewPCG(1, 2))
+	index := NewExact(vectors(rng, n, dim, shapes()[0].draw), dim)
+	queries, want := make([][]float32, searches), make([][]linalg.Scored, searches)
+	for i := range queries {
+		queries[i] = shapes()[0].draw(rng, dim)
+		want[i] = index.Search(nil, queries[i], k, nil)
+	}
+	var wait sync.WaitGroup
+	for i := range queries {
+		wait.Go(func() {
+			for range 10 {
+				if got := index.Search(nil, queries[i], k, nil); !slices.Equal(got, want[i]) {
+					t.Errorf("search %d: %v, want %v", i, got, want[i])
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if q := &index.queue; q.scanning != 0 || len(q.waiting) != 0 {
+		t.Errorf("at the end %d scan and %d wait", q.scanning, len(q.waiting))
 	}
 }

@@ -19,8 +19,8 @@ import (
 // Intervals of the background work.
 const (
 	watchInterval    = time.Second
-	exposureInterval = 100 * time.Millisecond
-	flushTimeout     = 5 * time.Second // for one batch of exposures
+	exposureInterval = 20 * time.Millisecond // to write those of 100 ms at once keeps a core for 10 ms
+	flushTimeout     = 5 * time.Second       // for one batch of exposures
 )
 
 // catalogueShare bounds the share of time spent reading the catalogue again

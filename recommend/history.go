@@ -20,6 +20,12 @@ import (
 // user's last maxEvents events no longer counts, nor does it hide an item.
 const maxEvents = 1000
 
+// warm pauses for warmPause, about as long as warmAtOnce histories take.
+const (
+	warmAtOnce = 8
+	warmPause  = time.Millisecond
+)
+
 // profile is what recommending needs of a user's events. It never changes.
 type profile struct {
 	steps []step           // distinct items that say what the user likes, oldest first
@@ -99,8 +105,8 @@ func newHistories(store Store, weights dataset.Settings, size int) (*histories, 
 }
 
 // warm reads the profiles of those who were there lately, the latest first,
-// until the cache is full: as one more client would, so that it holds up
-// nobody, and few requests after a start must wait for the store.
+// until the cache is full, so that few requests after a start must wait for the
+// store. It takes at most half of a core.
 func (h *histories) warm(ctx context.Context) error {
 	users, err := h.store.RecentUsers(ctx, h.size)
 	if err != nil {
@@ -113,6 +119,9 @@ func (h *histories) warm(ctx context.Context) error {
 		}
 		if left -= p.size(); left < 0 {
 			return nil
+		}
+		if n%warmAtOnce == 0 {
+			time.Sleep(warmPause)
 		}
 	}
 	return nil
