@@ -17,6 +17,9 @@ const (
 	TrainPart Part = iota
 	ValidationPart
 	TestPart
+	// HistoryPart is what is known of users when they are judged on, beside
+	// the training data, and not learned from: the past of strangers to it.
+	HistoryPart
 )
 
 // Fixed gathers data that somebody else split into training, validation and
@@ -26,7 +29,9 @@ const (
 // pair.
 type Fixed struct {
 	Users, Items *Dict
-	parts        [TestPart + 1][]pair
+	// CountRepeats lets what the history holds be relevant again.
+	CountRepeats bool
+	parts        [HistoryPart + 1][]pair
 
 	catalogue, people described
 }
@@ -47,8 +52,8 @@ func (f *Fixed) AddUser(user *kindred.User) { f.people[string(user.ID)] = user.A
 // or any number that grows with time. It panics if there is no such part or
 // the weight is not finite and above zero.
 func (f *Fixed) Add(part Part, user, item string, weight float32, time int64) {
-	if part > TestPart {
-		panic(fmt.Sprintf("dataset: adding to part %d (use TrainPart, ValidationPart or TestPart)", part))
+	if part > HistoryPart {
+		panic(fmt.Sprintf("dataset: adding to part %d (use TrainPart, ValidationPart, TestPart or HistoryPart)", part))
 	}
 	if !(weight > 0 && weight <= math.MaxFloat32) {
 		panic(fmt.Sprintf("dataset: adding a weight of %g (use a finite one above zero)", weight))
@@ -57,27 +62,34 @@ func (f *Fixed) Add(part Part, user, item string, weight float32, time int64) {
 }
 
 // Build returns the training data and the cases of validation and test. The
-// history of both is the user's training data, and what it holds is not
-// relevant again. A pair given twice in a part counts once, with the summed
+// history of both is the user's training data and HistoryPart, and what it
+// holds is not relevant again unless repeats count. A pair given twice in a part counts once, with the summed
 // weight and the latest time; sequences are kept of training data with such
 // pairs only, as without them the histories say as much.
 func (f *Fixed) Build() (train *Interactions, validation, test []Case) {
-	pairs := merged(f.parts[TrainPart])
-	train = assemble(f.Users, f.Items, pairs)
-	if len(pairs) < len(f.parts[TrainPart]) {
-		train.Sequences = f.sequences()
-	}
+	train = f.interactions(f.parts[TrainPart])
 	train.ItemFeatures, train.UserFeatures = f.catalogue.features(f.Items), f.people.features(f.Users)
-	return train, f.cases(train, ValidationPart), f.cases(train, TestPart)
+	known := train
+	if past := f.parts[HistoryPart]; len(past) > 0 {
+		known = f.interactions(slices.Concat(f.parts[TrainPart], past))
+		known.UserFeatures = train.UserFeatures
+	}
+	return train, f.cases(known, ValidationPart), f.cases(known, TestPart)
 }
 
-func (f *Fixed) sequences() *Sequences {
-	steps := make([]record, 0, len(f.parts[TrainPart]))
-	for _, p := range f.parts[TrainPart] {
+func (f *Fixed) interactions(all []pair) *Interactions {
+	pairs := merged(all)
+	x := assemble(f.Users, f.Items, pairs)
+	if len(pairs) == len(all) {
+		return x
+	}
+	steps := make([]record, 0, len(all))
+	for _, p := range all {
 		steps = append(steps, record{time: p.time, user: p.user, item: p.item, amount: p.weight})
 	}
 	slices.SortStableFunc(steps, func(a, b record) int { return cmp.Compare(a.user, b.user) })
-	return sequences(f.Users.Len(), steps, 1)
+	x.Sequences = sequences(f.Users.Len(), steps, 1)
+	return x
 }
 
 // merged returns the pairs by user and item, each once.
@@ -101,15 +113,15 @@ func merged(pairs []pair) []pair {
 	return out
 }
 
-func (f *Fixed) cases(train *Interactions, part Part) []Case {
+func (f *Fixed) cases(past *Interactions, part Part) []Case {
 	var cases []Case
 	pairs, known := merged(f.parts[part]), newMarks(f.Items.Len())
 	for lo := 0; lo < len(pairs); {
-		c := Case{User: pairs[lo].user, History: train.History(int(pairs[lo].user))}
+		c := Case{User: pairs[lo].user, History: past.History(int(pairs[lo].user))}
 		known.set(c.History.Items)
 		hi := lo
 		for ; hi < len(pairs) && pairs[hi].user == c.User; hi++ {
-			if !known.has(pairs[hi].item) {
+			if f.CountRepeats || !known.has(pairs[hi].item) {
 				c.Relevant = append(c.Relevant, pairs[hi].item)
 			}
 		}

@@ -14,7 +14,7 @@ import (
 
 func TestFixedRefusesWhatCannotBe(t *testing.T) {
 	for name, add := range map[string]func(*Fixed){
-		"no such part":    func(f *Fixed) { f.Add(TestPart+1, "u", "i", 1, 0) },
+		"no such part":    func(f *Fixed) { f.Add(HistoryPart+1, "u", "i", 1, 0) },
 		"no weight":       func(f *Fixed) { f.Add(TrainPart, "u", "i", 0, 0) },
 		"negative weight": func(f *Fixed) { f.Add(TestPart, "u", "i", -1, 0) },
 		"not a number":    func(f *Fixed) { f.Add(TestPart, "u", "i", float32(math.NaN()), 0) },

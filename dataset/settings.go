@@ -27,6 +27,9 @@ type Settings struct {
 	MinUser, MinItem int
 	// MaxWeight bounds the summed weight of a user and an item; 0: no bound.
 	MaxWeight float64
+	// CountRepeats lets a hold-out's cases count what users returned to, as
+	// where purchases repeat; otherwise only what was new to them counts.
+	CountRepeats bool
 }
 
 // Defaults returns the settings that suit most shops.

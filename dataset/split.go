@@ -13,11 +13,13 @@ import (
 type Case struct {
 	User    int32   // in the training data's Users; -1: a stranger to it
 	History History // what the model may know
-	// Relevant are the items the user went on to, ascending, distinct, none
-	// of them in the history.
+	// Relevant are the items the user went on to, ascending, distinct; none
+	// of them is in the history unless repeats count.
 	Relevant []int32
 	Gains    []float32 // what each relevant item is worth; nil: not known
 	Hidden   int       // items the user went on to that training never saw
+	// Candidates are the items to rank, ascending, distinct; nil: all.
+	Candidates []int32
 }
 
 // Holdout is data split at a moment: what was before, to learn from, and what
@@ -30,6 +32,8 @@ type Holdout struct {
 	// ColdUsers and ColdItems count those seen from Cut on that Train does not
 	// know; whatever of them cannot be judged is counted here, not lost.
 	ColdUsers, ColdItems int
+
+	repeats bool // count
 }
 
 // Split cuts at the moment from which on the given share of the events lies
@@ -61,8 +65,8 @@ func (b *Builder) Split(share float64) (*Holdout, error) {
 }
 
 // SplitAt is Split at an explicit moment. Train is aged relative to it and
-// holds no event from it or later. What a user returned to is not relevant:
-// only items new to the user are.
+// holds no event from it or later. What a user returned to is not relevant,
+// only items new to the user are, unless the settings count repeats.
 func (b *Builder) SplitAt(cut time.Time) (*Holdout, error) {
 	if err := b.settings.Validate(); err != nil {
 		return nil, err
@@ -79,7 +83,7 @@ func (b *Builder) SplitAt(cut time.Time) (*Holdout, error) {
 	// The automatic rating threshold must not know the future either.
 	past := *b
 	past.highest = highestRating(before)
-	h := &Holdout{Cut: cut, Train: past.interactions(s, past.meetings(before, cut), moment)}
+	h := &Holdout{Cut: cut, repeats: b.settings.CountRepeats, Train: past.interactions(s, past.meetings(before, cut), moment)}
 	h.addCases(s, past.meetings(after, cut).liked, b.people)
 	return h, nil
 }
@@ -118,7 +122,7 @@ func (h *Holdout) addCases(s sortedRecords, pairs []pair, people described) {
 			case !known:
 				c.Hidden++
 				coldItems[p.item] = true
-			case !met.has(i):
+			case h.repeats || !met.has(i):
 				c.Relevant = append(c.Relevant, i)
 			}
 		}

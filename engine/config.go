@@ -54,6 +54,11 @@ type TrainingConfig struct {
 	Metric string `yaml:"metric"`
 	// Holdout is the share of events, the latest, that candidates are judged on.
 	Holdout float64 `yaml:"holdout"`
+	// Cut, if set, is the moment from which on events are held out instead.
+	Cut time.Time `yaml:"cut"`
+	// CountRepeats lets candidates recommend what the user knows already, and
+	// counts it when the user goes back to it, as where purchases repeat.
+	CountRepeats bool `yaml:"count_repeats"`
 	// Seed makes runs repeatable.
 	Seed uint64 `yaml:"seed"`
 	// Keep is how many versions of each kind stay on disk.
@@ -148,6 +153,7 @@ func (c *Config) Dataset() dataset.Settings {
 	maps.Copy(settings.Weights, c.Kinds)
 	settings.HalfLife = c.HalfLife
 	settings.MinRating = c.MinRating
+	settings.CountRepeats = c.Training.CountRepeats
 	return settings
 }
 

@@ -93,7 +93,7 @@ func (e *Engine) trainSettings(candidates []train.Candidate) (train.Settings, er
 	}
 	return train.Settings{
 		Dataset: e.Config.Dataset(), Candidates: candidates,
-		Metric: e.Config.Training.Metric, Holdout: e.Config.Training.Holdout,
+		Metric: e.Config.Training.Metric, Holdout: e.Config.Training.Holdout, Cut: e.Config.Training.Cut,
 		Seed: e.Config.Training.Seed, Keep: e.Config.Training.Keep,
 		CodeVersion: e.codeVersion, Now: time.Now,
 	}, err

@@ -76,6 +76,15 @@ func (r *running) estimate() Estimate {
 	return e
 }
 
+// Mean returns the mean of x with its standard error. NaN is left out.
+func Mean(x []float64) Estimate {
+	var r running
+	for _, value := range x {
+		r.add(value)
+	}
+	return r.estimate()
+}
+
 // Paired returns the mean of a[i]-b[i] over users i with its standard error:
 // how much better a is than b for the same users. Users with NaN in either are
 // left out. It panics if the lengths differ.

@@ -69,7 +69,8 @@ const (
 	blockCases = 4096
 )
 
-// Judge ranks all items for every case and averages the metrics: recall,
+// Judge ranks all items for every case, or the case's candidates where it has
+// some, and averages the metrics: recall,
 // recall_capped, precision, hit_rate, ndcg, map, map_relevant and mrr (see
 // Values), and
 //
@@ -197,8 +198,23 @@ func (j *judgement) rank(w *worker, group []dataset.Case, lists [][]linalg.Score
 				row[item] = float32(math.Inf(-1))
 			}
 		}
-		lists[i] = linalg.TopK(lists[i], row, slices.Max(j.Ks))
+		if given := group[i].Candidates; given != nil {
+			lists[i] = among(lists[i], row, given, slices.Max(j.Ks))
+		} else {
+			lists[i] = linalg.TopK(lists[i], row, slices.Max(j.Ks))
+		}
 	}
+}
+
+// among is linalg.TopK over the given items only.
+func among(list []linalg.Scored, scores []float32, given []int32, k int) []linalg.Scored {
+	list = list[:0]
+	for _, i := range given {
+		if score := scores[i]; score > float32(math.Inf(-1)) {
+			list = append(list, linalg.Scored{Index: i, Score: score})
+		}
+	}
+	return linalg.Best(list, k)
 }
 
 // count takes one case's list into the sums.

@@ -1,8 +1,8 @@
 // Package eval judges rankings over the full catalogue: metrics whose variant
 // is part of their name, means with standard errors over users, and paired
-// comparison of two models. It ranks every item, never a sample of negatives,
-// since sampled metrics order models wrongly (Krichene & Rendle, On Sampled
-// Metrics for Item Recommendation, KDD 2020).
+// comparison of two models. It ranks every item: sampled metrics order models
+// wrongly (Krichene & Rendle, On Sampled Metrics for Item Recommendation, KDD
+// 2020), so a sample of negatives must be given with the cases.
 package eval
 
 import (

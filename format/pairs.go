@@ -1,11 +1,13 @@
 package format
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"kindred"
@@ -13,18 +15,20 @@ import (
 
 // Pair is one user and item of a file made for evaluation.
 type Pair struct {
-	User, Item string
+	User, Item string  // the session stands for the user in files that name none
+	Session    string  // "" if not given
 	Value      float64 // 1 if not given
 	Time       int64   // unix seconds or as given; the place in the user's line for sequences
 }
 
 // ReadPairs reads a file of layout adjacency ("user item item …"), sequence
 // (the same, in order of time), triples ("user item [rating] [time]" between
-// tabs, commas, :: or spaces, with or without a header), recbole, or auto.
-// Errors name the line.
+// tabs, commas, :: or spaces, with or without a header, which may also name a
+// session), recbole, jsonl (an object a line with the keys that a header has,
+// or with a list of items), or auto. Errors name the line.
 func ReadPairs(path, layout string, fn func(Pair) error) error {
-	if !slices.Contains([]string{"", "auto", "adjacency", "sequence", "triples", "recbole"}, layout) {
-		return kindred.Errorf(kindred.Invalid, "layout %q is none of auto, adjacency, sequence, triples, recbole", layout)
+	if !slices.Contains([]string{"", "auto", "adjacency", "sequence", "triples", "recbole", "jsonl"}, layout) {
+		return kindred.Errorf(kindred.Invalid, "layout %q is none of auto, adjacency, sequence, triples, recbole, jsonl", layout)
 	}
 	f, err := open(path)
 	if err != nil {
@@ -34,7 +38,7 @@ func ReadPairs(path, layout string, fn func(Pair) error) error {
 	if layout == "" || layout == "auto" {
 		layout = guessLayout(f)
 	}
-	r := pairReader{at: [4]int{0, 1, 2, 3}, fn: fn}
+	r := pairReader{at: [5]int{0, 1, 2, 3, -1}, fn: fn}
 	var buf []byte
 	for number := 1; ; number++ {
 		line, tooLong, err := f.line(buf)
@@ -73,6 +77,9 @@ func guessLayout(f *file) string {
 	if strings.Contains(lines[0], ":token") {
 		return "recbole"
 	}
+	if strings.HasPrefix(lines[0], "{") {
+		return "jsonl"
+	}
 	if len(lines) > 1 && len(head) == 4096 {
 		lines = lines[:len(lines)-1]
 	}
@@ -92,7 +99,7 @@ func guessLayout(f *file) string {
 }
 
 type pairReader struct {
-	at [4]int // columns of user, item, value, time
+	at [5]int // columns of user, item, value, time, session
 	fn func(Pair) error
 }
 
@@ -109,6 +116,9 @@ func (r *pairReader) line(line, layout string, number int) error {
 			}
 		}
 		return nil
+	}
+	if layout == "jsonl" {
+		return r.object(line)
 	}
 	cells := cut(line)
 	if len(cells) == 0 {
@@ -129,15 +139,19 @@ func cut(line string) []string {
 	return strings.Fields(line)
 }
 
-// header takes the columns from a first line that names a user and an item.
+// header takes the columns from a first line that names an item, and a user or
+// a session.
 func (r *pairReader) header(cells []string) bool {
-	at := [4]int{-1, -1, -1, -1}
-	for k, field := range []string{"user", "item", "value", "time"} {
+	at := [5]int{-1, -1, -1, -1, -1}
+	for k, field := range []string{"user", "item", "value", "time", "session"} {
 		names, _ := aliases(field)
 		at[k] = slices.IndexFunc(cells, func(cell string) bool {
 			name, _, _ := strings.Cut(cell, ":")
 			return slices.Contains(names, fold(name))
 		})
+	}
+	if at[0] < 0 {
+		at[0] = at[4]
 	}
 	if at[0] < 0 || at[1] < 0 {
 		return false
@@ -153,22 +167,69 @@ func (r *pairReader) triple(cells []string) error {
 		}
 		return ""
 	}
-	p := Pair{User: get(0), Item: get(1), Value: 1}
+	return r.pair(get(0), get(1), get(2), get(3), get(4))
+}
+
+// pair takes a pair as it is written.
+func (r *pairReader) pair(user, item, value, when, session string) error {
+	p := Pair{User: user, Item: item, Session: session, Value: 1}
 	if p.User == "" || p.Item == "" {
 		return kindred.Errorf(kindred.Invalid, "needs a user and an item")
 	}
 	var bad *Reject
-	if text := get(2); text != "" {
-		if p.Value, bad = number(text, "rating"); bad != nil {
+	if value != "" {
+		if p.Value, bad = number(value, "rating"); bad != nil {
 			return kindred.Errorf(kindred.Invalid, "%s", bad.Detail)
 		}
 	}
-	if text := get(3); text != "" {
-		x, bad := number(text, "time")
+	if when != "" {
+		x, bad := number(when, "time")
+		if date, err := parseTime(when); bad != nil && err == nil {
+			x, bad = float64(date.Unix()), nil
+		}
 		if bad != nil || math.Abs(x) >= 1<<63 {
-			return kindred.Errorf(kindred.Invalid, "time %q is no number of 64 bits", text)
+			return kindred.Errorf(kindred.Invalid, "time %q is neither a number of 64 bits nor a date", when)
 		}
 		p.Time = int64(x)
 	}
 	return r.fn(p)
+}
+
+// object takes a line that is a JSON object: a pair, or the pairs of a list of
+// items, in order, without times of their own.
+func (r *pairReader) object(line string) error {
+	if strings.TrimSpace(line) == "" {
+		return nil
+	}
+	decoder := json.NewDecoder(strings.NewReader(line))
+	decoder.UseNumber()
+	var values map[string]any
+	if err := decoder.Decode(&values); err != nil {
+		return kindred.Errorf(kindred.Invalid, "is no JSON object").Because(err)
+	}
+	get := func(field string) any {
+		names, _ := aliases(field)
+		for _, name := range names { // the better known name first
+			for key, value := range values {
+				if value != nil && strings.TrimSuffix(fold(key), "s") == name {
+					return value
+				}
+			}
+		}
+		return ""
+	}
+	user, session := fmt.Sprint(get("user")), fmt.Sprint(get("session"))
+	if user == "" {
+		user = session
+	}
+	list, many := get("item").([]any)
+	if !many {
+		return r.pair(user, fmt.Sprint(get("item")), fmt.Sprint(get("value")), fmt.Sprint(get("time")), session)
+	}
+	for k, item := range list {
+		if err := r.pair(user, fmt.Sprint(item), "", strconv.Itoa(k+1), session); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -23,13 +23,19 @@ func TestReadPairs(t *testing.T) {
 		"bom":                  {"auto", "\xef\xbb\xbfuser,item\nu,i\n", "ui=1@0"},
 		"bad rating":           {"auto", "u,i,3\nu,i,good\n", `ui=3@0 error: format: FILE:2: rating "good" is no finite number`},
 		"rating not finite":    {"auto", "u,i,NaN\n", `error: format: FILE:1: rating "NaN" is no finite number`},
-		"bad time":             {"auto", "u,i,3,1e300\n", `error: format: FILE:1: time "1e300" is no number of 64 bits`},
+		"bad time":             {"auto", "u,i,3,1e300\n", `error: format: FILE:1: time "1e300" is neither a number of 64 bits nor a date`},
 		"missing item":         {"triples", "u,i\nu,\n", "ui=1@0 error: format: FILE:2: needs a user and an item"},
-		"unknown layout":       {"matrix", "", `error: layout "matrix" is none of auto, adjacency, sequence, triples, recbole`},
+		"unknown layout":       {"matrix", "", `error: layout "matrix" is none of auto, adjacency, sequence, triples, recbole, jsonl`},
 		"too long":             {"adjacency", "u i\n" + strings.Repeat("x ", 1<<20), "ui=1@0 error: format: FILE:2: is longer than 1 MB"},
 		"no newline at end":    {"triples", "u,i\nv,j", "ui=1@0 vj=1@0"},
 		"the reader wants out": {"triples", "u,i\nstop,j\n", "ui=1@0 error: format: FILE:2: stopped"},
 		"empty":                {"auto", "", ""},
+		"sessions, dates":      {"auto", "session_id,item_id,time\ns,i,2026-01-01T00:00:09Z\n", "s/si=1@1767225609"},
+		"sessions of users":    {"auto", "user_id:token\tsession_id:token\titem_id:token\nu\ts\ti\n", "u/si=1@0"},
+		"objects":              {"auto", `{"user":7,"item":"i","rating":2.5,"time":12}` + "\n\n" + `{"item":"j","session":"s"}`, "7i=2.5@12 s/sj=1@0"},
+		"objects of lists":     {"auto", `{"session_id":"s","items":[5,"j",5]}` + "\n", "s/s5=1@1 s/sj=1@2 s/s5=1@3"},
+		"object without item":  {"jsonl", `{"user":7}`, "error: format: FILE:1: needs a user and an item"},
+		"no object":            {"jsonl", `[7]`, "error: format: FILE:1: is no JSON object: json: cannot unmarshal array into Go value of type map[string]interface {}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := put(t, "pairs.txt", c.text)
@@ -37,6 +43,9 @@ func TestReadPairs(t *testing.T) {
 			err := ReadPairs(path, c.layout, func(p Pair) error {
 				if p.User == "stop" {
 					return errors.New("stopped")
+				}
+				if p.Session != "" {
+					p.User += "/" + p.Session
 				}
 				got = append(got, fmt.Sprintf("%s%s=%v@%d", p.User, p.Item, p.Value, p.Time))
 				return nil

@@ -1,16 +1,14 @@
 package train
 
 import (
-	"cmp"
 	"context"
 	"io"
-	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"kindred"
 	"kindred/dataset"
+	"kindred/eval"
 )
 
 // Explicit judges candidates on interactions that somebody else split, or that
@@ -21,8 +19,9 @@ import (
 // looked at once, with the chosen ones.
 type Explicit struct {
 	users, items *dataset.Dict
-	parts        [dataset.TestPart + 1][]meeting
-	cold         int // users left out by Split
+	parts        [dataset.HistoryPart + 1][]meeting
+	given        map[int32][]int32 // by user: items to rank in the test, nil: all
+	cold         int               // users left out by Split
 }
 
 // meeting is a user with an item, in 16 bytes.
@@ -37,124 +36,26 @@ func NewExplicit() *Explicit { return &Explicit{users: dataset.NewDict(), items:
 // Add puts a user's meeting with an item into a part. time is any number that
 // grows with time; meetings of equal time keep the order in which they came.
 func (x *Explicit) Add(part dataset.Part, user, item string, time int64) {
-	// The words may be slices of a reader's line, which Clone lets go.
-	add := func(d *dataset.Dict, id string) int32 {
-		if i, known := d.Index(id); known {
-			return i
-		}
-		return d.Add(strings.Clone(id))
-	}
-	x.parts[part] = append(x.parts[part], meeting{add(x.users, user), add(x.items, item), time})
+	x.parts[part] = append(x.parts[part], meeting{index(x.users, user), index(x.items, item), time})
 }
 
-// Split is a rule by which one file is split in three.
-type Split string
-
-// The rules.
-const (
-	// LeaveLastOut tests on each user's last item and validates on the one
-	// before; users of fewer than three stay in training.
-	LeaveLastOut Split = "leave-last-out"
-	// Chronological tests on the last tenth of all meetings and validates on
-	// the tenth before. Users without training data are left out of both, and
-	// counted.
-	Chronological Split = "chronological"
-	// Random tests on a tenth of each user's items, rounded up, and validates
-	// on another; users of fewer than three stay in training.
-	Random Split = "random"
-)
-
-// Split splits what was added as training data.
-func (x *Explicit) Split(rule Split, seed uint64) error {
-	all := x.parts[dataset.TrainPart]
-	slices.SortStableFunc(all, func(a, b meeting) int { return cmp.Compare(a.time, b.time) })
-	x.parts[dataset.TrainPart] = nil
-	switch rule {
-	case Chronological:
-		if len(all) == 0 || all[0].time == all[len(all)-1].time {
-			return kindred.Errorf(kindred.Invalid, "a chronological split needs times, and the file has none (use --split random)")
-		}
-		ninth, tenth := len(all)*8/10, len(all)*9/10
-		x.parts = [...][]meeting{all[:ninth:ninth], all[ninth:tenth:tenth], all[tenth:]}
-		x.dropCold()
-	case LeaveLastOut:
-		for _, mine := range byUser(all) {
-			n := len(mine)
-			if n < 3 {
-				x.keep(dataset.TrainPart, mine)
-				continue
-			}
-			x.keep(dataset.TrainPart, mine[:n-2])
-			x.keep(dataset.ValidationPart, mine[n-2:n-1])
-			x.keep(dataset.TestPart, mine[n-1:])
-		}
-	case Random:
-		rng := rand.New(rand.NewPCG(seed, 0))
-		for _, mine := range byUser(all) {
-			part := (len(mine) + 9) / 10
-			if len(mine) < 3 {
-				part = 0
-			}
-			rng.Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
-			x.keep(dataset.TestPart, mine[:part])
-			x.keep(dataset.ValidationPart, mine[part:2*part])
-			x.keep(dataset.TrainPart, mine[2*part:])
-		}
-	default:
-		return kindred.Errorf(kindred.Invalid, "there is no split %q", rule)
+// AddCandidate names an item that a user's test items are ranked against. Once
+// there is one, the test ranks nothing else, and users without are left out.
+func (x *Explicit) AddCandidate(user, item string) {
+	if x.given == nil {
+		x.given = map[int32][]int32{}
 	}
-	return nil
+	u := index(x.users, user)
+	x.given[u] = append(x.given[u], index(x.items, item))
 }
 
-// dropCold leaves users without training data out of what is judged on.
-func (x *Explicit) dropCold() {
-	known, cold := map[int32]bool{}, map[int32]bool{}
-	for _, m := range x.parts[dataset.TrainPart] {
-		known[m.user] = true
+// index adds an identifier, which may be a slice of a reader's line: Clone
+// lets go of that.
+func index(d *dataset.Dict, id string) int32 {
+	if i, known := d.Index(id); known {
+		return i
 	}
-	for _, part := range []dataset.Part{dataset.ValidationPart, dataset.TestPart} {
-		x.parts[part] = slices.DeleteFunc(slices.Clone(x.parts[part]), func(m meeting) bool {
-			if !known[m.user] {
-				cold[m.user] = true
-			}
-			return !known[m.user]
-		})
-	}
-	x.cold = len(cold)
-}
-
-// HoldBack moves a share of each user's training data, chosen by the seed, to
-// validation; users of few items may keep all.
-func (x *Explicit) HoldBack(share float64, seed uint64) {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	all := x.parts[dataset.TrainPart]
-	x.parts[dataset.TrainPart] = nil
-	for _, mine := range byUser(all) {
-		rng.Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
-		back := int(math.Round(float64(len(mine)) * share))
-		x.keep(dataset.ValidationPart, mine[:back])
-		x.keep(dataset.TrainPart, mine[back:])
-	}
-}
-
-func (x *Explicit) keep(part dataset.Part, meetings []meeting) {
-	x.parts[part] = append(x.parts[part], meetings...)
-}
-
-// byUser groups meetings by user, each group in its present order.
-func byUser(all []meeting) [][]meeting {
-	sorted := slices.Clone(all)
-	slices.SortStableFunc(sorted, func(a, b meeting) int { return cmp.Compare(a.user, b.user) })
-	var groups [][]meeting
-	for lo := 0; lo < len(sorted); {
-		hi := lo + 1
-		for hi < len(sorted) && sorted[hi].user == sorted[lo].user {
-			hi++
-		}
-		groups = append(groups, sorted[lo:hi:hi])
-		lo = hi
-	}
-	return groups
+	return d.Add(strings.Clone(id))
 }
 
 // ExplicitSettings say how Explicit judges.
@@ -165,6 +66,12 @@ type ExplicitSettings struct {
 	// RefitFrom is the last part that the chosen settings are fitted on again
 	// before the test: ValidationPart adds it, TrainPart does not.
 	RefitFrom dataset.Part
+	// CountRepeats lets the items of the history compete, and going back to
+	// one count.
+	CountRepeats bool
+	// Next, unless NoPrefixes, asks for the next item after beginnings of the
+	// sequences of test and validation, which may be strangers to training.
+	Next dataset.Prefixes
 	// Lists, if set, is asked for a writer per kind, to which every test
 	// user's ranked list goes: the user, then the items, tab-separated.
 	Lists func(kind string) (io.WriteCloser, error)
@@ -172,10 +79,13 @@ type ExplicitSettings struct {
 
 // ExplicitResult is what Judge found.
 type ExplicitResult struct {
-	Users      int      `json:"users"`
-	Items      int      `json:"items"`
-	Training   int      `json:"training"`   // meetings
-	ColdUsers  int      `json:"cold_users"` // left out by a chronological split
+	Users     int `json:"users"`
+	Items     int `json:"items"`
+	Training  int `json:"training"`   // meetings
+	ColdUsers int `json:"cold_users"` // left out by a chronological split
+	// Left out of the test: beginnings whose next item is no news, and users
+	// without given candidates.
+	LeftOut    int      `json:"left_out,omitempty"`
 	Metric     string   `json:"metric"`
 	Validation []Judged `json:"validation,omitempty"` // every candidate, best first
 	Test       []Judged `json:"test"`                 // each kind's chosen one, best first
@@ -208,13 +118,17 @@ func (x *Explicit) Judge(ctx context.Context, s ExplicitSettings, progress func(
 		ColdUsers: x.cold, Metric: metric.String(),
 	}
 	j := judge{metric: metric, ks: withCutoff(s.Ks, metric.K), progress: progress}
+	if s.CountRepeats {
+		j.seen = eval.RankSeen
+	}
 	chosen := s.Candidates
 	if NeedsValidation(chosen) {
 		if len(x.parts[dataset.ValidationPart]) == 0 {
 			return r, kindred.Errorf(kindred.Invalid,
 				"there are several settings of a model to choose from and no validation data (give --valid or --valid-share)")
 		}
-		if r.Validation, err = x.judgeAll(ctx, &j, chosen, dataset.TrainPart, dataset.ValidationPart); err != nil {
+		x.prepare(&j, &s, dataset.TrainPart, dataset.ValidationPart)
+		if r.Validation, err = j.all(ctx, chosen); err != nil {
 			return r, err
 		}
 		chosen = bestOfKinds(r.Validation)
@@ -225,46 +139,105 @@ func (x *Explicit) Judge(ctx context.Context, s ExplicitSettings, progress func(
 		}
 		return s.Lists(kind)
 	}
-	r.Test, err = x.judgeAll(ctx, &j, chosen, s.RefitFrom, dataset.TestPart)
+	r.LeftOut = x.prepare(&j, &s, s.RefitFrom, dataset.TestPart)
+	if x.given != nil {
+		r.LeftOut += x.restrict(&j)
+	}
+	if r.Test, err = j.all(ctx, chosen); err == nil && x.given != nil {
+		r.nameSampled()
+	}
 	return r, err
 }
 
-// judgeAll fits candidates on the parts up to and including last, and judges
-// them on another part.
-func (x *Explicit) judgeAll(ctx context.Context, j *judge, candidates []Candidate, last, on dataset.Part) ([]Judged, error) {
+// prepare sets what is judged: models of the parts up to and including last,
+// on the cases of another part. It returns how many were left out of these.
+func (x *Explicit) prepare(j *judge, s *ExplicitSettings, last, on dataset.Part) (leftOut int) {
 	fixed := dataset.NewFixed()
+	fixed.CountRepeats = s.CountRepeats
+	for _, id := range x.users.IDs() {
+		fixed.Users.Add(id)
+	}
 	for _, id := range x.items.IDs() { // the catalogue is that of all parts
 		fixed.Items.Add(id)
 	}
+	clock := x.clock(s.Next)
 	add := func(from, to dataset.Part) {
 		for _, m := range x.parts[from] {
-			fixed.Add(to, x.users.ID(m.user), x.items.ID(m.item), 1, m.time)
+			fixed.Add(to, x.users.ID(m.user), x.items.ID(m.item), 1, clock(m))
 		}
 	}
-	for part := dataset.TrainPart; part <= last; part++ {
-		add(part, dataset.TrainPart)
+	for part := range on {
+		if part <= last {
+			add(part, dataset.TrainPart)
+		} else if s.Next != dataset.NoPrefixes { // a beginning leaves nothing out
+			add(part, dataset.HistoryPart)
+		}
 	}
+	add(dataset.HistoryPart, dataset.HistoryPart)
 	add(on, on)
 	data, validation, test := fixed.Build()
-	cases := validation
+	j.data, j.cases = data, validation
 	if on == dataset.TestPart {
-		cases = test
+		j.cases = test
 	}
-	if len(cases) == 0 {
-		return nil, kindred.Errorf(kindred.Invalid, "there is nothing to judge by: no user of the %s data has an item not known before",
-			[...]string{"training", "validation", "test"}[on])
+	if s.Next != dataset.NoPrefixes {
+		j.cases, leftOut = fixed.Next(on, s.Next)
 	}
-	j.data, j.cases = data, cases
-	var judged []Judged
-	for _, c := range candidates {
-		one, err := j.one(ctx, c)
-		if err != nil {
-			return judged, err
+	return leftOut
+}
+
+// clock returns what tells a meeting's time. Where sequences come without
+// times, it is the order in which it is asked.
+func (x *Explicit) clock(next dataset.Prefixes) func(meeting) int64 {
+	for _, part := range x.parts {
+		for _, m := range part {
+			if m.time != 0 || next == dataset.NoPrefixes {
+				return func(m meeting) int64 { return m.time }
+			}
 		}
-		judged = append(judged, one)
 	}
-	compare(judged, j.metric)
-	return judged, nil
+	ticks := int64(0)
+	return func(meeting) int64 {
+		ticks++
+		return ticks
+	}
+}
+
+// restrict lets only the given candidates be ranked, and returns how many cases
+// have none.
+func (x *Explicit) restrict(j *judge) (leftOut int) {
+	var cases []dataset.Case
+	for _, c := range j.cases {
+		given := x.given[c.User]
+		if given == nil {
+			leftOut++
+			continue
+		}
+		c.Candidates = slices.Concat(given, c.Relevant)
+		slices.Sort(c.Candidates)
+		c.Candidates = slices.Compact(c.Candidates)
+		cases = append(cases, c)
+	}
+	j.cases = cases
+	return leftOut
+}
+
+// Sampled marks metrics of rankings among candidates that were given.
+const Sampled = "sampled_"
+
+// nameSampled names the test's metrics so that nobody compares them with those
+// of full rankings.
+func (r *ExplicitResult) nameSampled() {
+	for i := range r.Test {
+		m := &r.Test[i].Metrics
+		named := make(map[string]eval.Estimate, len(m.Estimates))
+		for n, name := range m.Names {
+			m.Names[n] = Sampled + name
+			named[Sampled+name] = m.Estimates[name]
+		}
+		m.Estimates = named
+	}
+	r.Metric = Sampled + r.Metric
 }
 
 // bestOfKinds returns the first of each kind.

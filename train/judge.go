@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"kindred"
 	"kindred/dataset"
 	"kindred/eval"
 	"kindred/model"
@@ -36,8 +37,27 @@ type judge struct {
 	ks       []int
 	data     *dataset.Interactions
 	cases    []dataset.Case
+	seen     eval.Seen
 	lists    func(kind string) (io.WriteCloser, error) // nil, or returning nil: no lists
 	progress func(Progress)
+}
+
+// all fits and judges candidates, best first.
+func (j *judge) all(ctx context.Context, candidates []Candidate) ([]Judged, error) {
+	if len(j.cases) == 0 {
+		return nil, kindred.Errorf(kindred.Invalid, "there is nothing to judge by: nobody goes on to an item not known before "+
+			"(is the right file given for each part? do users go back to items only, as --repeats allow would count?)")
+	}
+	var judged []Judged
+	for _, c := range candidates {
+		one, err := j.one(ctx, c)
+		if err != nil {
+			return judged, err
+		}
+		judged = append(judged, one)
+	}
+	compare(judged, j.metric)
+	return judged, nil
 }
 
 // one fits and judges one candidate.
@@ -51,7 +71,7 @@ func (j *judge) one(ctx context.Context, c Candidate) (Judged, error) {
 	result.FitTime = time.Since(start)
 	j.progress(Progress{Step: c.Kind() + ": judging"})
 	options := eval.Options{
-		Ks: j.ks, ItemUsers: j.data.ItemUsers(), Users: j.data.Users.Len(), PerUser: j.metric.String(),
+		Ks: j.ks, ItemUsers: j.data.ItemUsers(), Users: j.data.Users.Len(), PerUser: j.metric.String(), Seen: j.seen,
 	}
 	finish, err := j.writeLists(c.Kind(), &options)
 	if err != nil {
@@ -99,8 +119,12 @@ func compare(judged []Judged, metric Metric) {
 		}
 		judged[i].Better = eval.Paired(judged[i].Metrics.PerUser, popular)
 	}
-	mean := func(j Judged) float64 { return j.Metrics.Estimates[metric.String()].Mean }
-	slices.SortStableFunc(judged, func(a, b Judged) int { return cmp.Compare(mean(b), mean(a)) })
+	slices.SortStableFunc(judged, func(a, b Judged) int { return byMean(metric.String(), a, b) })
+}
+
+// byMean orders the better by a metric's mean first.
+func byMean(metric string, a, b Judged) int {
+	return cmp.Compare(b.Metrics.Estimates[metric].Mean, a.Metrics.Estimates[metric].Mean)
 }
 
 func isPopular(j Judged) bool { return j.Kind == popular }

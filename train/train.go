@@ -13,6 +13,7 @@ import (
 
 	"kindred"
 	"kindred/dataset"
+	"kindred/eval"
 	"kindred/model"
 	"kindred/registry"
 )
@@ -23,6 +24,7 @@ type Settings struct {
 	Candidates  []Candidate // popularity is added if it is not among them
 	Metric      string      // decides: "ndcg@20"
 	Holdout     float64     // share of the events, the latest, to judge on
+	Cut         time.Time   // if set, the hold-out is what came from here on
 	Seed        uint64
 	Keep        int // versions of each kind that stay on disk
 	CodeVersion string
@@ -101,6 +103,7 @@ type run struct {
 	metric   Metric
 	builder  *dataset.Builder
 	progress func(Progress)
+	from     Source
 	result   Result
 }
 
@@ -119,7 +122,7 @@ func newRun(ctx context.Context, s Settings, from Source, progress func(Progress
 		}
 		s.Candidates = append([]Candidate{baseline}, s.Candidates...)
 	}
-	r := &run{Settings: s, metric: metric, builder: dataset.NewBuilder(s.Dataset), progress: progress}
+	r := &run{Settings: s, metric: metric, builder: dataset.NewBuilder(s.Dataset), progress: progress, from: from}
 	r.result.Metric = metric.String()
 	progress(Progress{Step: "reading"})
 	if err := r.read(ctx, from); err != nil {
@@ -172,9 +175,18 @@ func (r *run) judge(ctx context.Context) error {
 		return err
 	}
 	r.result.Cut, r.result.Cases, r.result.ColdUsers = holdout.Cut, len(holdout.Cases), holdout.ColdUsers
+	if len(holdout.Cases) == 0 && !r.Cut.IsZero() {
+		return kindred.Errorf(kindred.Invalid, "no user known before %s did anything countable after (choose another moment, or count repeats)", r.Cut.Format(time.RFC3339))
+	}
+	if err := r.addGains(ctx, holdout); err != nil {
+		return err
+	}
 	j := judge{
 		metric: r.metric, ks: withCutoff([]int{10, 20, 50}, r.metric.K),
 		data: holdout.Train, cases: holdout.Cases, progress: r.progress,
+	}
+	if r.Dataset.CountRepeats {
+		j.seen = eval.RankSeen
 	}
 	for _, candidate := range r.Candidates {
 		judged, err := j.one(ctx, candidate)
@@ -190,6 +202,9 @@ func (r *run) judge(ctx context.Context) error {
 // split splits the hold-out off: the latest events, or where no event is later
 // than another a random share of each user's items.
 func (r *run) split() (*dataset.Holdout, error) {
+	if !r.Cut.IsZero() {
+		return r.builder.SplitAt(r.Cut)
+	}
 	if r.builder.HasTimes() {
 		return r.builder.Split(r.Holdout)
 	}

@@ -200,7 +200,7 @@ func TestExplicitNeedsValidation(t *testing.T) {
 
 // TestSplits expects each rule to keep every meeting, once, on its side.
 func TestSplits(t *testing.T) {
-	for _, rule := range []Split{LeaveLastOut, Chronological, Random} {
+	for _, rule := range []Split{LeaveLastOut, Chronological, Random, Sessions} {
 		t.Run(string(rule), func(t *testing.T) {
 			x, rng := NewExplicit(), rand.New(rand.NewPCG(1, 1))
 			for n := range 1000 {
@@ -208,7 +208,7 @@ func TestSplits(t *testing.T) {
 			}
 			x.Add(dataset.TrainPart, "rare", "1", 1)
 			x.Add(dataset.TrainPart, "late", "2", 6000)
-			if err := x.Split(rule, 7); err != nil {
+			if err := x.Split(rule, Shares{Test: .1, Valid: .1}, 7); err != nil {
 				t.Fatal(err)
 			}
 			seen := map[int32]int{}
@@ -223,7 +223,7 @@ func TestSplits(t *testing.T) {
 			checkSplit(t, rule, x)
 		})
 	}
-	if err := NewExplicit().Split("by-magic", 1); kindred.KindOf(err) != kindred.Invalid {
+	if err := NewExplicit().Split("by-magic", Shares{Test: .1}, 1); kindred.KindOf(err) != kindred.Invalid {
 		t.Errorf("an unknown rule: %v", err)
 	}
 }
@@ -244,6 +244,13 @@ func checkSplit(t *testing.T, rule Split, x *Explicit) {
 		}
 		if rule == Chronological && m.time < latest {
 			t.Errorf("tested on time %d and trained up to %d", m.time, latest)
+		}
+	}
+	if rule == Sessions {
+		for _, m := range x.parts[dataset.TestPart] {
+			if _, trained := last[m.user]; trained {
+				t.Errorf("session %d is tested on and trained on", m.user)
+			}
 		}
 	}
 	if rule == Chronological && x.cold != 1 {

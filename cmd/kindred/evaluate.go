@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"os"
+	"strings"
+	"time"
 
 	"kindred"
 	"kindred/dataset"
@@ -16,24 +15,18 @@ import (
 // own; ranking is meant where none is named.
 type evaluateCmd struct {
 	Ranking evaluateRankingCmd `cmd:"" default:"withargs" help:"Rank all items for every user, on what is stored or on files you name."`
+	Next    evaluateNextCmd    `cmd:"" help:"Rank all items as what comes next in sequences or sessions of files you name."`
 }
 
 type evaluateRankingCmd struct {
-	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times (default: those of kindred.yaml)." sep:"none"`
-	Metric string   `help:"Metric that chooses settings and orders the table." default:"ndcg@20"`
-
-	Data   string `help:"One file of interactions to split by --split." type:"existingfile"`
-	Split  string `help:"How to split --data: leave-last-out (last item tests, the one before validates), chronological, random." enum:"leave-last-out,chronological,random" default:"leave-last-out"`
-	Train  string `help:"File of training interactions." type:"existingfile"`
-	Valid  string `help:"File of validation interactions, to choose settings on." type:"existingfile"`
-	Test   string `help:"File of test interactions; looked at once, with the chosen settings." type:"existingfile"`
-	Layout string `help:"Of these files (guessed from the training file): adjacency (user item item …), triples (user item [value] [time]), recbole, sequence (as adjacency, in time order)." enum:"auto,adjacency,triples,recbole,sequence" default:"auto"`
-
-	ValidShare float64 `help:"Share of each user's training items kept for validation when several settings are to be chosen from and there is no --valid." default:"0.1"`
-	Refit      bool    `help:"Fit the chosen settings again on training and validation data together, before the test." default:"true" negatable:""`
-	K          []int   `help:"Cut-offs." default:"10,20,50"`
-	Seed       uint64  `help:"Seed of every random choice." default:"1"`
-	Lists      string  `help:"File for every test user's ranked list of the best model: user, then items, tab-separated." type:"path"`
+	explicitFlags
+	Split     string   `help:"How to split --data: leave-last-out (last item tests, the one before validates), chronological, random (a share of each user's items)." enum:"leave-last-out,chronological,random" default:"leave-last-out"`
+	Negatives string   `help:"File of the items that each user's test items are ranked against, instead of all: user item item …, or (user,item) item …. The metrics are then named as sampled." type:"existingfile"`
+	Folds     int      `help:"Cross-validate --data in so many folds, instead of --split."`
+	FoldBy    string   `help:"What a fold holds out: interactions, or users whole, of whose items the model is told --fold-known." enum:"interactions,users" default:"interactions"`
+	FoldKnown float64  `help:"Share of a held-out user's items that the model is told." default:"0.8"`
+	Cut       string   `help:"Judge what is stored on the events from this moment on (2006-01-02 or 2006-01-02T15:04:05Z) instead of the configured share."`
+	Model     []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times (default: those of kindred.yaml)." sep:"none"`
 }
 
 func (c *evaluateRankingCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
@@ -42,11 +35,11 @@ func (c *evaluateRankingCmd) Run(ctx context.Context, g *cli, out *output) (err 
 	if err != nil {
 		return err
 	}
-	if c.Data != "" || c.Train != "" || c.Test != "" || c.Valid != "" {
-		return c.onFiles(ctx, candidates, out)
+	if c.onFiles() {
+		return c.judgeFiles(ctx, candidates, out)
 	}
-	if c.Lists != "" {
-		return kindred.Errorf(kindred.Invalid, "--lists goes with --train and --test, or with --data")
+	if c.Lists != "" || c.Negatives != "" || c.Folds != 0 {
+		return kindred.Errorf(kindred.Invalid, "--lists, --negatives and --folds go with --train and --test, or with --data")
 	}
 	e, err := openEngine(ctx, g, out)
 	if err != nil {
@@ -54,6 +47,13 @@ func (c *evaluateRankingCmd) Run(ctx context.Context, g *cli, out *output) (err 
 	}
 	defer closeEngine(e, &err)
 	e.Config.Training.Metric = c.Metric
+	training := &e.Config.Training
+	training.CountRepeats = training.CountRepeats || c.Repeats == "allow"
+	if c.Cut != "" {
+		if training.Cut, err = parseMoment(c.Cut); err != nil {
+			return err
+		}
+	}
 	result, err := e.Judge(ctx, candidates, out.steps())
 	if err != nil {
 		return err
@@ -61,106 +61,76 @@ func (c *evaluateRankingCmd) Run(ctx context.Context, g *cli, out *output) (err 
 	return out.result(result, func() { printJudged(out, &result) })
 }
 
-// onFiles judges on files instead of the store.
-func (c *evaluateRankingCmd) onFiles(ctx context.Context, candidates []train.Candidate, out *output) error {
-	if len(candidates) == 0 {
-		for _, kind := range []string{"popular", "itemknn", "ials"} {
-			candidate, err := train.NewCandidate(kind, nil, c.Seed)
-			if err != nil {
-				return err
-			}
-			candidates = append(candidates, candidate)
+// parseMoment reads a date or a moment, in UTC.
+func parseMoment(text string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if moment, err := time.Parse(layout, text); err == nil {
+			return moment.UTC(), nil
 		}
 	}
-	data, err := c.read()
+	return time.Time{}, kindred.Errorf(kindred.Invalid, "--cut %q is no moment (write 2006-01-02 or 2006-01-02T15:04:05Z)", text)
+}
+
+// judgeFiles judges on files instead of the store.
+func (c *evaluateRankingCmd) judgeFiles(ctx context.Context, candidates []train.Candidate, out *output) error {
+	candidates, err := orDefaults(candidates, c.Seed)
 	if err != nil {
 		return err
 	}
-	if train.NeedsValidation(candidates) && c.Valid == "" && c.Data == "" {
-		data.HoldBack(c.ValidShare, c.Seed)
+	data, err := c.read(func(p format.Pair) (string, int64) { return p.User, p.Time })
+	if err != nil {
+		return err
 	}
-	settings := train.ExplicitSettings{Candidates: candidates, Metric: c.Metric, Ks: c.K}
-	if c.Refit {
-		settings.RefitFrom = dataset.ValidationPart
+	if err := c.readNegatives(data); err != nil {
+		return err
 	}
-	if c.Lists != "" {
-		settings.Lists = c.listsFile(candidates)
+	settings := c.settings(candidates)
+	if c.Folds != 0 {
+		return c.crossValidate(ctx, data, settings, out)
+	}
+	if err := c.split(data, candidates, c.Split, dataset.NoPrefixes); err != nil {
+		return err
 	}
 	result, err := data.Judge(ctx, settings, out.steps())
 	if err != nil {
 		return err
 	}
 	return out.result(result, func() {
-		out.endSteps()
-		out.printf("%s users, %s items, %s training interactions\n", count(result.Users), count(result.Items), count(result.Training))
-		if result.ColdUsers > 0 {
-			out.printf("%s users have no training data and are not judged on\n", count(result.ColdUsers))
-		}
-		if len(result.Validation) > 0 {
-			out.printf("\nvalidation, on which settings are chosen:\n")
-			printRows(out, result.Validation, c.Metric)
-		}
-		out.printf("\ntest, %s users, with the settings chosen:\n", count(result.Test[0].Metrics.Users))
-		printRows(out, result.Test, c.Metric)
-		for i := range result.Test {
-			out.printf("%s: %s\n", result.Test[i].Kind, result.Test[i].Settings)
-		}
+		printExplicit(out, &result, "users")
+		printRows(out, result.Test, result.Metric)
+		printSettings(out, result.Test)
 	})
 }
 
-// read reads the files that the flags name.
-func (c *evaluateRankingCmd) read() (*train.Explicit, error) {
-	data := train.NewExplicit()
-	layout := c.Layout
-	if layout == "auto" && c.Train != "" {
-		guess, err := format.GuessLayout(c.Train)
-		if err != nil {
-			return nil, err
-		}
-		layout = guess
+func (c *evaluateRankingCmd) crossValidate(ctx context.Context, data *train.Explicit, settings train.ExplicitSettings, out *output) error {
+	if c.Data == "" || c.Lists != "" {
+		return kindred.Errorf(kindred.Invalid, "--folds goes with --data, and without --lists")
 	}
-	add := func(part dataset.Part, path string) error {
-		if path == "" {
-			return nil
-		}
-		return format.ReadPairs(path, layout, func(p format.Pair) error {
-			data.Add(part, p.User, p.Item, p.Time)
-			return nil
-		})
+	folds := train.FoldSettings{K: c.Folds, By: train.FoldBy(c.FoldBy), Known: c.FoldKnown, ValidShare: c.ValidShare, Seed: c.Seed}
+	result, err := data.CrossValidate(ctx, folds, settings, out.steps())
+	if err != nil {
+		return err
 	}
-	if c.Data != "" {
-		if c.Train != "" || c.Valid != "" || c.Test != "" {
-			return nil, kindred.Errorf(kindred.Invalid, "give either --data, to be split, or --train and --test")
-		}
-		if err := add(dataset.TrainPart, c.Data); err != nil {
-			return nil, err
-		}
-		err := data.Split(train.Split(c.Split), c.Seed)
-		return data, err
-	}
-	if c.Train == "" || c.Test == "" {
-		return nil, kindred.Errorf(kindred.Invalid, "--train and --test go together")
-	}
-	for part, path := range []string{c.Train, c.Valid, c.Test} {
-		if err := add(dataset.Part(part), path); err != nil {
-			return nil, err
-		}
-	}
-	return data, nil
+	return out.result(result, func() {
+		out.endSteps()
+		out.printf("%d folds by %s; means over the folds ± standard errors\n", c.Folds, c.FoldBy)
+		printErrors(out, result.Test, result.Folds[0].Metric, []string{"recall", "ndcg", "map", "mrr", "precision"})
+		printSettings(out, result.Test)
+	})
 }
 
-// listsFile returns what opens the file of ranked lists: the one named, with
-// the kind behind its name where there are several kinds.
-func (c *evaluateRankingCmd) listsFile(candidates []train.Candidate) func(kind string) (io.WriteCloser, error) {
-	several := false
-	for _, candidate := range candidates {
-		several = several || candidate.Kind() != candidates[0].Kind()
+// readNegatives reads what the test items are ranked against. The pair before
+// it, as He et al. write it, says the user.
+func (c *evaluateRankingCmd) readNegatives(data *train.Explicit) error {
+	if c.Negatives == "" {
+		return nil
 	}
-	return func(kind string) (io.WriteCloser, error) {
-		path := c.Lists
-		if several {
-			path = fmt.Sprintf("%s.%s", path, kind)
+	return format.ReadPairs(c.Negatives, "adjacency", func(p format.Pair) error {
+		user := p.User
+		if inner, found := strings.CutPrefix(user, "("); found {
+			user, _, _ = strings.Cut(inner, ",")
 		}
-		return os.Create(path)
-	}
+		data.AddCandidate(user, p.Item)
+		return nil
+	})
 }

@@ -117,7 +117,7 @@ func printJudged(out *output, r *train.Result) {
 // printRows prints one line a candidate. With several settings of a kind the
 // lines are told apart by them.
 func printRows(out *output, judged []train.Judged, deciding string) {
-	names := shownMetrics(deciding)
+	names := shownMetrics(judged, deciding)
 	header := []string{"MODEL"}
 	for _, name := range names {
 		header = append(header, strings.ToUpper(name))
@@ -147,14 +147,21 @@ func printRows(out *output, judged []train.Judged, deciding string) {
 }
 
 // shownMetrics are the columns of the table; --json has them all.
-func shownMetrics(deciding string) []string {
-	metric, err := train.ParseMetric(deciding)
+func shownMetrics(judged []train.Judged, deciding string) []string {
+	name, sampled := strings.CutPrefix(deciding, train.Sampled)
+	metric, err := train.ParseMetric(name)
 	if err != nil {
 		return []string{deciding}
 	}
 	var names []string
-	for _, name := range []string{"recall", "ndcg", "map", "mrr", "hit_rate", "precision", "coverage", "novelty"} {
-		names = append(names, train.Metric{Name: name, K: metric.K}.String())
+	for _, name := range []string{"recall", "ndcg", "map", "mrr", "hit_rate", "precision", "coverage", "novelty", "revenue"} {
+		column := train.Metric{Name: name, K: metric.K}.String()
+		if sampled {
+			column = train.Sampled + column
+		}
+		if _, measured := judged[0].Metrics.Estimates[column]; measured || name != "revenue" {
+			names = append(names, column)
+		}
 	}
 	return names
 }

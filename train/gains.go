@@ -1,0 +1,103 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"kindred"
+	"kindred/dataset"
+)
+
+// addGains says what each relevant item of the hold-out is worth: the money
+// that the user's purchases of it from the cut on came to, pieces times the
+// price in the event's context ("price") or, where it has none, the item's.
+// Where nothing was bought for money, nothing is said. It reads the events
+// once more, so that learning needs no memory for them.
+func (r *run) addGains(ctx context.Context, holdout *dataset.Holdout) error {
+	if holdout.Cut.IsZero() {
+		return nil
+	}
+	prices := map[kindred.ItemID]float64{}
+	err := r.from.ScanItems(ctx, func(item *kindred.Item) error {
+		if item.Price > 0 {
+			prices[item.ID] = item.Price
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("train: reading prices: %w", err)
+	}
+	gains := relevantGains(holdout.Cases)
+	earned := false
+	err = r.from.ScanEvents(ctx, func(e *kindred.Event) error {
+		if e.Kind != kindred.Purchase || e.Time.Before(holdout.Cut) {
+			return nil
+		}
+		gain := gains.of(holdout.Train, e)
+		if gain == nil {
+			return nil
+		}
+		price, said := eventPrice(e)
+		if !said {
+			price = prices[e.Item]
+		}
+		*gain += float32(e.Value * price)
+		earned = earned || price > 0
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("train: reading events again: %w", err)
+	}
+	if earned {
+		for i := range holdout.Cases {
+			holdout.Cases[i].Gains = gains[holdout.Cases[i].User].values
+		}
+	}
+	return nil
+}
+
+// caseGains are the gains of one case, by item.
+type caseGains struct {
+	at     map[int32]int
+	values []float32
+}
+
+type userGains map[int32]caseGains
+
+func relevantGains(cases []dataset.Case) userGains {
+	all := userGains{}
+	for i := range cases {
+		g := caseGains{at: make(map[int32]int, len(cases[i].Relevant)), values: make([]float32, len(cases[i].Relevant))}
+		for k, item := range cases[i].Relevant {
+			g.at[item] = k
+		}
+		all[cases[i].User] = g
+	}
+	return all
+}
+
+// of returns where an event's worth goes; nil if it is no relevant item's.
+func (g userGains) of(data *dataset.Interactions, e *kindred.Event) *float32 {
+	user, known := data.Users.Index(string(e.User))
+	item, met := data.Items.Index(string(e.Item))
+	if !known || !met {
+		return nil
+	}
+	mine := g[user]
+	if k, relevant := mine.at[item]; relevant {
+		return &mine.values[k]
+	}
+	return nil
+}
+
+// eventPrice is what the event says a piece cost.
+func eventPrice(e *kindred.Event) (price float64, said bool) {
+	var around struct {
+		Price *float64 `json:"price"`
+	}
+	if len(e.Context) == 0 || json.Unmarshal(e.Context, &around) != nil || around.Price == nil {
+		return 0, false
+	}
+	return *around.Price, true
+}
