@@ -59,7 +59,8 @@ type regression struct {
 	gram    []float32 // k×k: their entries of G
 	right   []float32 // k: their entries with the target
 	weights []float32 // k: the solution, zeros at first
-	place   []int32   // by item: its place among the candidates, −1 for others
+	place   []int16   // by item: its place among the candidates, from 1; 0 for others
+	wide    []float32 // k×(k+1): gram as it is gathered, behind a column for others
 	ridge   ridge
 }
 
@@ -72,10 +73,7 @@ func (c *cooccurrence) solveAll(ctx context.Context, progress func(Progress), so
 	linalg.Parallel(len(workers), items, func(worker, lo, hi int) {
 		p := workers[worker]
 		if p == nil {
-			p = &regression{place: make([]int32, items)}
-			for i := range p.place {
-				p.place[i] = -1
-			}
+			p = &regression{place: make([]int16, items)}
 			workers[worker] = p
 		}
 		for j := lo; j < hi && ctx.Err() == nil; j++ {
@@ -99,28 +97,32 @@ func (c *cooccurrence) solveAll(ctx context.Context, progress func(Progress), so
 	return weights, nil
 }
 
-// pose sets p up for target j.
+// pose sets p up for target j. Cost: k times the pairs kept, and k².
 func (c *cooccurrence) pose(p *regression, j int) {
 	candidates, right := c.pairs.Row(j)
 	k := min(c.candidates, len(candidates))
 	p.items, p.right = append(p.items[:0], candidates[:k]...), append(p.right[:0], right[:k]...)
-	p.gram, p.weights = sized(p.gram, k*k), sized(p.weights, k)
-	clear(p.gram)
+	p.gram, p.wide, p.weights = sized(p.gram, k*k), sized(p.wide, k*(k+1)), sized(p.weights, k)
+	clear(p.wide)
 	clear(p.weights)
 	for n, i := range p.items {
-		p.place[i] = int32(n)
+		p.place[i] = int16(n + 1)
 	}
 	for n, i := range p.items {
-		p.gram[n*k+n] = c.diagonal[i]
+		row := p.wide[n*(k+1) : (n+1)*(k+1)]
 		others, values := c.pairs.Row(int(i))
 		for at, other := range others {
-			if m := p.place[other]; m >= 0 {
-				p.gram[n*k+int(m)], p.gram[int(m)*k+n] = values[at], values[at]
-			}
+			// Most are no candidates; a branch would be guessed wrong too often.
+			row[p.place[other]] = values[at]
 		}
+		row[n+1] = c.diagonal[i]
 	}
-	for _, i := range p.items {
-		p.place[i] = -1
+	for n, i := range p.items {
+		p.place[i] = 0
+		for m := range n + 1 { // an entry is in one row or both, and not negative
+			entry := max(p.wide[n*(k+1)+m+1], p.wide[m*(k+1)+n+1])
+			p.gram[n*k+m], p.gram[m*k+n] = entry, entry
+		}
 	}
 }
 

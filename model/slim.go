@@ -46,7 +46,7 @@ const slimTolerance = 1e-4
 // NewSLIM returns SLIM as it does well on many sets.
 func NewSLIM() *SLIM {
 	return &SLIM{
-		L1: 0.5, L2: 50, Weights: "positive", Candidates: 200, Epochs: 100,
+		L1: 0.5, L2: 150, Weights: "positive", Candidates: 200, Epochs: 100,
 		UserPower: 0.5, ItemPower: 0.5, TargetPower: 0.25,
 	}
 }
