@@ -58,6 +58,10 @@ type History struct {
 	Steps     []int32
 	StepTimes []int64 // unix seconds
 
+	// Now is the moment of asking in unix seconds; 0: just after the newest
+	// event.
+	Now int64
+
 	Rated   []int32 // distinct
 	Ratings []float32
 
@@ -75,6 +79,16 @@ func (h History) Events() (items []int32, times []int64) {
 		return h.Steps, h.StepTimes
 	}
 	return h.Items, h.Times
+}
+
+// Asked returns the moment of asking in unix seconds, never before the newest
+// event; 0 if nothing is known of it.
+func (h History) Asked() int64 {
+	now := h.Now
+	if _, times := h.Events(); len(times) > 0 {
+		now = max(now, times[len(times)-1])
+	}
+	return now
 }
 
 // History returns views of what is known of user u.

@@ -109,6 +109,7 @@ func (h *Holdout) addCases(s sortedRecords, pairs []pair, people described) {
 		c := Case{User: -1}
 		if u, known := h.Train.Users.Index(s.users[pairs[lo].user]); known {
 			c.User, c.History = u, h.Train.History(int(u))
+			c.History.Now = h.Cut.Unix()
 		} else {
 			h.ColdUsers++
 			if f := h.Train.UserFeatures; f != nil {

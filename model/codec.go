@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"kindred/linalg"
 )
 
 // A learned shape on disk, little-endian throughout:
@@ -77,6 +79,14 @@ func (e *encoder) int32s(x []int32) {
 	e.words(len(x), func(i int) uint32 { return uint32(x[i]) })
 }
 
+// matrix writes a sparse matrix.
+func (e *encoder) matrix(m *linalg.CSR) {
+	e.u64(uint64(m.Width))
+	e.words(m.Rows(), func(r int) uint32 { return uint32(m.Starts[r+1] - m.Starts[r]) })
+	e.int32s(m.Cols)
+	e.float32s(m.Vals)
+}
+
 // close returns what io.WriterTo promises.
 func (e *encoder) close() (int64, error) {
 	if e.err == nil {
@@ -98,12 +108,14 @@ type decoder struct {
 // shapes lists what reads each learned shape.
 func shapes() map[string]func(*decoder) Learned {
 	return map[string]func(*decoder) Learned{
-		shapePopularity: func(d *decoder) Learned { return readPopularity(d) },
-		shapeRules:      func(d *decoder) Learned { return readRules(d) },
-		shapeItemItem:   func(d *decoder) Learned { return readItemItem(d) },
-		shapeFactors:    func(d *decoder) Learned { return readFactors(d) },
-		shapeEmbedding:  func(d *decoder) Learned { return readEmbedding(d) },
-		shapeFilter:     func(d *decoder) Learned { return readFilter(d) },
+		shapePopularity:     func(d *decoder) Learned { return readPopularity(d) },
+		shapeUserNeighbours: func(d *decoder) Learned { return readUserNeighbours(d) },
+		shapeRepeats:        func(d *decoder) Learned { return readRepeats(d) },
+		shapeRules:          func(d *decoder) Learned { return readRules(d) },
+		shapeItemItem:       func(d *decoder) Learned { return readItemItem(d) },
+		shapeFactors:        func(d *decoder) Learned { return readFactors(d) },
+		shapeEmbedding:      func(d *decoder) Learned { return readEmbedding(d) },
+		shapeFilter:         func(d *decoder) Learned { return readFilter(d) },
 	}
 }
 
@@ -202,4 +214,21 @@ func (d *decoder) float32s() []float32 {
 
 func (d *decoder) int32s() []int32 {
 	return words(d, func(bits uint32) int32 { return int32(bits) })
+}
+
+// matrix reads a sparse matrix.
+func (d *decoder) matrix() *linalg.CSR {
+	width := d.u64()
+	d.check(width < maxItems)
+	lengths := d.int32s()
+	m := &linalg.CSR{Starts: make([]int, len(lengths)+1), Cols: d.int32s(), Vals: d.float32s(), Width: int(width)}
+	for r, n := range lengths {
+		d.check(n >= 0)
+		m.Starts[r+1] = m.Starts[r] + int(n)
+	}
+	for _, c := range m.Cols {
+		d.check(c >= 0, int(c) < m.Width)
+	}
+	d.check(len(lengths) < maxItems, m.Starts[len(lengths)] == len(m.Cols), len(m.Cols) == len(m.Vals))
+	return m
 }

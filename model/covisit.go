@@ -62,8 +62,8 @@ type Covisit struct {
 // NewCovisit returns co-visitation as it does well on many sets.
 func NewCovisit() *Covisit {
 	return &Covisit{
-		Neighbours: 200, Window: 10, Distance: 1, Forward: 1, Backward: 0.5, Within: "history", Repeats: "drop",
-		PopularityDiscount: 0.3, Normalise: 0.5, Recency: 1,
+		Neighbours: 200, Window: 20, Distance: 0.7, Forward: 1, Backward: 0.4, Within: "history", Repeats: "drop",
+		Shrink: 0.5, PopularityDiscount: 0.2, Normalise: 0.5, Recency: 1,
 	}
 }
 

@@ -166,7 +166,7 @@ func TestIsolatedUserChangesNothing(t *testing.T) {
 func TestSymmetric(t *testing.T) {
 	data := clusters(60, 25, 3, 3)
 	for _, similarity := range []string{"cosine", "jaccard", "pearson", "adjusted_cosine", "tfidf", "bm25", "llr"} {
-		learned, ok := fit(t, itemKNN(t, fmt.Sprintf(`"similarity": %q`, similarity)), data).(*model.ItemItem)
+		learned, ok := fit(t, itemKNN(t, fmt.Sprintf(`"similarity": %q, "normalise": 0`, similarity)), data).(*model.ItemItem)
 		if !ok {
 			t.Fatal("another shape")
 		}
@@ -179,7 +179,7 @@ func TestSymmetric(t *testing.T) {
 		}
 		for pair, x := range at {
 			if y := at[[2]int32{pair[1], pair[0]}]; !near(x, float64(y)) {
-				t.Errorf("%s of %v: %v one way, %v the other", similarity, pair, x, y)
+				t.Fatalf("%s of %v: %v one way, %v the other", similarity, pair, x, y)
 			}
 		}
 	}

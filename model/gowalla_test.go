@@ -26,6 +26,8 @@ func BenchmarkGowalla(b *testing.B) {
 	for name, run := range map[string]struct{ kind, settings string }{
 		"ials64":    {"ials", `{"factors": 64}`},
 		"itemknn20": {"itemknn", `{"neighbours": 20}`},
+		"bm25_20":   {"itemknn", `{"neighbours": 20, "similarity": "bm25"}`},
+		"tfidf_20":  {"itemknn", `{"neighbours": 20, "similarity": "tfidf"}`},
 	} {
 		b.Run(name, func(b *testing.B) {
 			algorithm, err := model.FromJSON(run.kind, []byte(run.settings))

@@ -108,27 +108,13 @@ func (m *ItemItem) write(e *encoder) {
 	e.f64(m.halfLifeDays)
 	e.u32(uint32(m.reads))
 	e.u32(uint32(m.maxSteps))
-	e.words(m.Items(), func(i int) uint32 {
-		return uint32(m.neighbours.Starts[i+1] - m.neighbours.Starts[i])
-	})
-	e.int32s(m.neighbours.Cols)
-	e.float32s(m.neighbours.Vals)
+	e.matrix(m.neighbours)
 }
 
 func readItemItem(d *decoder) *ItemItem {
 	m := &ItemItem{recency: d.f64(), halfLifeDays: d.f64(), reads: reading(d.u32()), maxSteps: int(d.u32())}
 	d.check(within("recency", m.recency, 0, maxRecency) == nil, within("half_life_days", m.halfLifeDays, 0, maxDays) == nil, m.reads <= readsSteps)
-	lengths := d.int32s()
-	items := len(lengths)
-	d.check(items < maxItems)
-	m.neighbours = &linalg.CSR{Starts: make([]int, items+1), Cols: d.int32s(), Vals: d.float32s(), Width: items}
-	for i, n := range lengths {
-		d.check(n >= 0)
-		m.neighbours.Starts[i+1] = m.neighbours.Starts[i] + int(n)
-	}
-	for _, j := range m.neighbours.Cols {
-		d.check(j >= 0, int(j) < items)
-	}
-	d.check(m.neighbours.Starts[items] == len(m.neighbours.Cols), len(m.neighbours.Cols) == len(m.neighbours.Vals))
+	m.neighbours = d.matrix()
+	d.check(m.neighbours.Rows() == m.neighbours.Width)
 	return m
 }

@@ -61,7 +61,7 @@ type ItemKNN struct {
 func NewItemKNN() *ItemKNN {
 	return &ItemKNN{
 		Similarity: cosine, Neighbours: 200, Shrink: 2, HeavyUsers: 0.5, MaxHistory: 5000,
-		Asymmetry: 0.5, Locality: 1, BM25K1: 1.2, BM25B: 0.75,
+		Asymmetry: 0.5, Locality: 1, Normalise: 0.5, BM25K1: 1.2, BM25B: 0.75,
 	}
 }
 

@@ -15,9 +15,11 @@ func kinds() []func() Algorithm {
 	return []func() Algorithm{
 		func() Algorithm { return NewPopular() },
 		func() Algorithm { return NewItemKNN() },
+		func() Algorithm { return NewUserKNN() },
 		func() Algorithm { return NewRP3Beta() },
 		func() Algorithm { return NewCovisit() },
 		func() Algorithm { return NewRules() },
+		func() Algorithm { return NewRepeat() },
 		func() Algorithm { return NewIALS() },
 		func() Algorithm { return NewNMF() },
 		func() Algorithm { return NewBPR() },

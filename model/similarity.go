@@ -44,6 +44,11 @@ const (
 	llr            = "llr"
 )
 
+// similarities lists their names, in the order in which files number them.
+func similarities() []string {
+	return []string{cosine, jaccard, pearson, adjustedCosine, tfidf, bm25, llr}
+}
+
 // similarity is what itemknn and userknn share of their settings.
 type similarity struct {
 	Name        string
@@ -199,6 +204,11 @@ type summary struct {
 	product, drift float32 // centring: Σx/√N and Σ_r m_r·x_r
 }
 
+// number returns one of the four.
+func (s *summary) number(n int) *float32 {
+	return [...]*float32{&s.left, &s.right, &s.product, &s.drift}[n]
+}
+
 // centring returns nil where nothing is to be centred so.
 func (s similarity) centring(x *linalg.CSR) *centring {
 	if s.explicit || (s.Name != pearson && s.Name != adjustedCosine) {
@@ -215,7 +225,7 @@ func (s similarity) centring(x *linalg.CSR) *centring {
 			}
 			mean := sum / float64(max(x.Width, 1))
 			c.means[r] = float32(mean)
-			c.constant += mean * mean
+			c.constant += float64(c.means[r]) * float64(c.means[r])
 		}
 	}
 	return c

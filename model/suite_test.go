@@ -37,6 +37,16 @@ var suite = map[string]struct {
 	"rp3beta":           {`{}`, true},
 	"rp3beta, p3alpha":  {`{"beta": 0, "weight_power": 1, "recency": 0.3}`, true},
 	"covisit":           {`{}`, true},
+	"repeat":            {`{}`, false},
+	"repeat, timed":     {`{"timing": 1, "tail": "none"}`, false},
+	"userknn":           {`{}`, true},
+	"userknn, weighted": {`{"weight_power": 1, "recency": 0.3, "max_history": 12, "max_users": 40, "locality": 2}`, true},
+	"userknn, jaccard":  {`{"similarity": "jaccard"}`, true},
+	"userknn, pearson":  {`{"similarity": "pearson", "popularity_discount": 0.2}`, true},
+	"userknn, adjusted": {`{"similarity": "adjusted_cosine"}`, true},
+	"userknn, tfidf":    {`{"similarity": "tfidf"}`, true},
+	"userknn, bm25":     {`{"similarity": "bm25"}`, true},
+	"userknn, llr":      {`{"similarity": "llr"}`, true},
 	"rules":             {`{"min_support": 2, "min_confidence": 0}`, true},
 	"rules, apriori":    {`{"miner": "apriori", "min_support": 2, "max_length": 2, "min_confidence": 0, "score": "lift"}`, true},
 	"rules, basket":     {`{"antecedents": "basket", "score": "conviction", "max_rules": 100, "min_confidence": 0}`, false},
@@ -285,7 +295,7 @@ func TestRenamedUsers(t *testing.T) {
 func TestQuality(t *testing.T) {
 	full := clusters(400, 120, 6, 5)
 	train, hidden := hideLast(full)
-	bounds := map[string][2]float64{"popular": {.05, .25}, "rules, basket": {.1, .5}}
+	bounds := map[string][2]float64{"popular": {.05, .25}, "rules, basket": {.1, .5}, "repeat": {.05, .25}, "repeat, timed": {0, .3}}
 	for name := range suite {
 		t.Run(name, func(t *testing.T) {
 			learned := fit(t, algorithm(t, name), train)

@@ -305,6 +305,7 @@ func (p *profile) with(session []SessionItem, weights dataset.Settings, now time
 // now; items the model does not know are left out. dst's slices are reused.
 func (p *profile) history(dst *dataset.History, items *dataset.Dict, weights dataset.Settings, now time.Time) {
 	dst.Items, dst.Weights, dst.Times = dst.Items[:0], dst.Weights[:0], dst.Times[:0]
+	dst.Now = now.Unix()
 	found := p.in(items)
 	for i := range p.steps {
 		s, index := &p.steps[i], found.steps[i]

@@ -1,17 +1,19 @@
 """Time and judge the Python package `implicit` on files in the LightGCN form.
 
-    python implicit_gowalla.py DIR [--factors 64] [--epochs 15] [--threads 2] [--model als|itemknn]
+    python implicit_gowalla.py DIR [--factors 64] [--epochs 15] [--threads 2] [--model als|itemknn|overlap|tfidf|bm25]
 
 DIR holds train.txt[.gz] and test.txt[.gz], a user and its items a line. All
 items are ranked, those of the user's training line hidden; NDCG@20 has binary
 gains, log2 discounts and an ideal list of min(20, relevant) items; Recall@20
-divides by all relevant items. Prints one JSON object.
+divides by all relevant items. itemknn is its CosineRecommender, overlap its
+ItemItemRecommender. Prints one JSON object.
 """
 
 import argparse
 import gzip
 import json
 import os
+import resource
 import time
 
 import numpy as np
@@ -47,7 +49,7 @@ def judge(lists, test, k=20):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
-    parser.add_argument("--model", choices=["als", "itemknn"], default="als")
+    parser.add_argument("--model", choices=["als", "itemknn", "overlap", "tfidf", "bm25"], default="als")
     parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--regularization", type=float, default=0.01)
@@ -71,22 +73,25 @@ def main():
                 factors=args.factors, iterations=args.epochs, regularization=args.regularization,
                 alpha=args.alpha, num_threads=args.threads, use_gpu=False, random_state=1)
         else:
-            from implicit.nearest_neighbours import CosineRecommender
+            from implicit import nearest_neighbours as nn
 
-            model = CosineRecommender(K=args.neighbours, num_threads=args.threads)
+            kind = {"itemknn": nn.CosineRecommender, "overlap": nn.ItemItemRecommender,
+                    "tfidf": nn.TFIDFRecommender, "bm25": nn.BM25Recommender}[args.model]
+            model = kind(K=args.neighbours, num_threads=args.threads)
         stamps = [time.perf_counter()]
         if args.model == "als":
             model.fit(train, show_progress=False, callback=lambda *_: stamps.append(time.perf_counter()))
         else:
             model.fit(train, show_progress=False)
             stamps.append(time.perf_counter())
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # before the lists are made
         users = np.flatnonzero(np.diff(test.indptr))
         ids, _ = model.recommend(users, train[users], N=20, filter_already_liked_items=True)
     ndcg, recall = judge(zip(users, ids), test)
     epochs = np.diff(stamps)
     print(json.dumps({
         "model": args.model, "threads": args.threads, "epochs": len(epochs),
-        "median_epoch_seconds": float(np.median(epochs)), "fit_seconds": float(stamps[-1] - stamps[0]),
+        "median_epoch_seconds": float(np.median(epochs)), "fit_seconds": float(stamps[-1] - stamps[0]), "peak_mb": peak,
         "ndcg@20": ndcg, "recall@20": recall, "users": len(users),
     }))
 
