@@ -13,11 +13,11 @@ import (
 	"kindred/model"
 )
 
-func userKNN(t testing.TB, settings string) *model.UserKNN {
-	t.Helper()
+func userKNN(tb testing.TB, settings string) *model.UserKNN {
+	tb.Helper()
 	a, err := model.FromJSON("userknn", []byte("{"+settings+"}"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a.(*model.UserKNN) //nolint:errcheck // the kind says so
 }
