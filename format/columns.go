@@ -49,7 +49,7 @@ type plan struct {
 	kind   columnKind
 	column int // first of those it becomes
 	dict   *dataset.Dict
-	origin int64 // unix seconds of a moment's day 0
+	origin int64 // unix seconds of a time's day 0
 }
 
 // sampleRows are looked at to guess what columns are.
@@ -215,7 +215,7 @@ func missing(cell string) bool {
 
 var (
 	// identifier matches names of columns whose numbers only name things.
-	identifier = regexp.MustCompile(`(?i)(^|[_. -])(id|ids|code|zip|zipcode|type|category|categ|cat|cate|class|user|item|product|device|site|app|brand|city|country|region|state|channel|campaign|advertiser|publisher|creative|model|genre|gender|occupation|segment|tag|key|hash)\d*$|[a-z](ID|Id)$|^(?i:user|item|ad|query|doc|session|customer|movie|product|artist|track)id$|^[cC]\d+$`)
+	identifier = regexp.MustCompile(`(?i)(^|[_. -])(id|ids|code|zip|zipcode|type|category|categ|cat|cate|class|user|item|product|device|site|app|brand|city|country|region|state|channel|campaign|advertiser|publisher|creative|model|genre|gender|occupation|segment|tag|key|hash)\d*$|(?-i:[a-z](ID|Id)$|^[cC]\d+$)|^(user|item|ad|query|doc|session|customer|movie|product|artist|track)id$`)
 	// temporal matches names of columns whose numbers are times.
 	temporal = regexp.MustCompile(`(?i)time|date|stamp|hour|^ts$|_ts$|_at$`)
 )
