@@ -41,8 +41,7 @@ func newEncoder(w io.Writer, shape string) *encoder {
 	e := &encoder{w: bufio.NewWriterSize(w, 1<<16)}
 	e.bytes([]byte(magic))
 	e.u32(formatVersion)
-	e.u32(uint32(len(shape)))
-	e.bytes([]byte(shape))
+	e.text(shape)
 	return e
 }
 
@@ -56,6 +55,12 @@ func (e *encoder) bytes(b []byte) {
 
 func (e *encoder) u32(x uint32) { e.bytes(binary.LittleEndian.AppendUint32(nil, x)) }
 func (e *encoder) u64(x uint64) { e.bytes(binary.LittleEndian.AppendUint64(nil, x)) }
+
+// text writes a short word.
+func (e *encoder) text(word string) {
+	e.u32(uint32(len(word)))
+	e.bytes([]byte(word))
+}
 
 func (e *encoder) f64(x float64) { e.u64(math.Float64bits(x)) }
 
@@ -119,33 +124,47 @@ func shapes() map[string]func(*decoder) Learned {
 	}
 }
 
+// rowShapes lists what reads each learned shape over rows.
+func rowShapes() map[string]func(*decoder) RowModel {
+	return map[string]func(*decoder) RowModel{
+		shapeLinear:     func(d *decoder) RowModel { return readLinear(d) },
+		shapeRowFactors: func(d *decoder) RowModel { return readRowFactors(d) },
+		shapeTrees:      func(d *decoder) RowModel { return readTrees(d) },
+		shapeCalibrated: func(d *decoder) RowModel { return readCalibrated(d) },
+	}
+}
+
 // Read reads what a learned shape's WriteTo wrote.
-func Read(r io.Reader) (Learned, error) {
-	d := &decoder{r: bufio.NewReaderSize(r, 1<<16)}
+func Read(r io.Reader) (Learned, error) { return read(newDecoder(r), shapes()) }
+
+// ReadRows reads what the WriteTo of a learned shape over rows wrote.
+func ReadRows(r io.Reader) (RowModel, error) { return read(newDecoder(r), rowShapes()) }
+
+func newDecoder(r io.Reader) *decoder { return &decoder{r: bufio.NewReaderSize(r, 1<<16)} }
+
+// read reads one of the shapes, heading included.
+func read[T any](d *decoder, shapes map[string]func(*decoder) T) (learned T, err error) {
+	var none T
 	if string(d.bytes(len(magic))) != magic {
-		return nil, d.fail()
+		return none, d.fail()
 	}
 	if version := d.u32(); version != formatVersion {
 		if d.err != nil {
-			return nil, d.fail()
+			return none, d.fail()
 		}
-		return nil, fmt.Errorf("model: the file has format %d, this program reads %d (train again)", version, formatVersion)
+		return none, fmt.Errorf("model: the file has format %d, this program reads %d (train again)", version, formatVersion)
 	}
-	length := d.u32()
-	if length > 64 {
-		return nil, errCorrupt
-	}
-	shape := string(d.bytes(int(length)))
-	read, known := shapes()[shape]
+	shape := d.text()
+	body, known := shapes[shape]
 	if !known && d.err == nil {
-		return nil, fmt.Errorf("model: the file holds the unknown shape %q (train again)", shape)
+		return none, fmt.Errorf("model: the file holds the unknown shape %q (train again)", shape)
 	}
 	if d.err != nil {
-		return nil, d.fail()
+		return none, d.fail()
 	}
-	learned := read(d)
+	learned = body(d)
 	if d.err != nil {
-		return nil, d.fail()
+		return none, d.fail()
 	}
 	return learned, nil
 }
@@ -182,6 +201,16 @@ func (d *decoder) bytes(n int) []byte {
 func (d *decoder) u32() uint32  { return binary.LittleEndian.Uint32(d.bytes(4)) }
 func (d *decoder) u64() uint64  { return binary.LittleEndian.Uint64(d.bytes(8)) }
 func (d *decoder) f64() float64 { return math.Float64frombits(d.u64()) }
+
+// text reads a word of at most 64 bytes.
+func (d *decoder) text() string {
+	length := d.u32()
+	d.check(length <= 64)
+	if d.err != nil {
+		return ""
+	}
+	return string(d.bytes(int(length)))
+}
 
 // words reads a slice of 32-bit elements. Memory grows with the bytes that
 // come, so a false length costs nothing.

@@ -58,18 +58,31 @@ func FromJSON(kind string, settings []byte) (Algorithm, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := overlay(algorithm, settings); err != nil {
+		return nil, err
+	}
+	return algorithm, nil
+}
+
+// overlay lays settings over those of an algorithm.
+func overlay(algorithm interface {
+	Kind() string
+	Validate() error
+}, settings []byte,
+) error {
+	fault := func(err error) error { return fmt.Errorf("model: the settings of %s: %w", algorithm.Kind(), err) }
 	if len(bytes.TrimSpace(settings)) > 0 {
 		decoder := json.NewDecoder(bytes.NewReader(settings))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(algorithm); err != nil {
-			return nil, fmt.Errorf("model: the settings of %s: %w", kind, err)
+			return fault(err)
 		}
 		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("model: the settings of %s: one JSON object, nothing after it", kind)
+			return fault(errors.New("one JSON object, nothing after it"))
 		}
 	}
 	if err := algorithm.Validate(); err != nil {
-		return nil, fmt.Errorf("model: the settings of %s: %w", kind, err)
+		return fault(err)
 	}
-	return algorithm, nil
+	return nil
 }
