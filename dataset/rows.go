@@ -1,6 +1,9 @@
 package dataset
 
-import "math"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // Rows are labelled rows, what rankers learn from: one row an impression, a
 // pair or a document of a query, with named columns of context. A value is
@@ -106,4 +109,78 @@ func (x *Rows) Labelled() bool {
 		}
 	}
 	return false
+}
+
+// Select returns the rows given, in that order, in memory of their own.
+func (x *Rows) Select(index []int32) *Rows {
+	y := &Rows{Columns: x.Columns}
+	if x.Starts != nil {
+		y.Starts = append(y.Starts, 0)
+	}
+	for _, r := range index {
+		y.Labels = append(y.Labels, x.Labels[r])
+		if x.Weights != nil {
+			y.Weights = append(y.Weights, x.Weights[r])
+		}
+		if x.Groups != nil {
+			y.Groups = append(y.Groups, x.Groups[r])
+		}
+		cols, vals := x.Row(int(r))
+		y.Vals = append(y.Vals, vals...)
+		if x.Starts != nil {
+			y.Cols, y.Starts = append(y.Cols, cols...), append(y.Starts, len(y.Vals))
+		}
+	}
+	return y
+}
+
+// Join returns the labelled rows of x and then those of y, which have the same
+// columns; the groups of y get numbers of their own.
+func (x *Rows) Join(y *Rows) *Rows {
+	z := &Rows{Columns: x.Columns}
+	if x.Starts != nil || y.Starts != nil {
+		z.Starts = []int{0}
+	}
+	first := int32(0)
+	for _, part := range []*Rows{x, y} {
+		for r, label := range part.Labels {
+			if math.IsNaN(float64(label)) {
+				continue
+			}
+			z.Labels = append(z.Labels, label)
+			if x.Weights != nil || y.Weights != nil {
+				z.Weights = append(z.Weights, part.Weight(r))
+			}
+			if part.Groups != nil {
+				z.Groups = append(z.Groups, first+part.Groups[r])
+			}
+			cols, vals := part.Row(r)
+			z.Vals = append(z.Vals, vals...)
+			if z.Starts != nil {
+				z.Cols, z.Starts = append(z.Cols, cols...), append(z.Starts, len(z.Vals))
+			}
+		}
+		if n := len(z.Groups); n > 0 {
+			first = z.Groups[n-1] + 1
+		}
+	}
+	return z
+}
+
+// Divide splits the rows by chance, which depends on the seed and the row's
+// number, or its group's, only: held gets about the share given, and the rest
+// stays in learn. Groups stay whole.
+func (x *Rows) Divide(share float64, seed uint64) (learn, held []int32) {
+	for r := range x.Len() {
+		unit := uint64(r)
+		if x.Groups != nil {
+			unit = uint64(x.Groups[r])
+		}
+		if dice := rand.New(rand.NewPCG(seed, unit)); dice.Float64() < share {
+			held = append(held, int32(r))
+		} else {
+			learn = append(learn, int32(r))
+		}
+	}
+	return learn, held
 }

@@ -220,39 +220,47 @@ var (
 	temporal = regexp.MustCompile(`(?i)time|date|stamp|hour|^ts$|_ts$|_at$`)
 )
 
+// tally counts what the cells of a column look like.
+type tally struct {
+	known, numbers, whole int
+	moments, dates        int // times, and those that are no numbers
+	distinct              map[string]struct{}
+}
+
+func (t *tally) add(cell, name string) {
+	t.known++
+	t.distinct[cell] = struct{}{}
+	x, err := strconv.ParseFloat(cell, 64)
+	if err == nil {
+		t.numbers++
+		if x == math.Trunc(x) {
+			t.whole++
+		}
+	}
+	if _, bad := parseMoment(cell, name); bad == nil {
+		t.moments++
+		if err != nil {
+			t.dates++
+		}
+	}
+}
+
 // guessKind looks at a column's name and cells.
 func guessKind(name string, cells []string) columnKind {
-	var known, numbers, whole, moments, dates int
-	distinct := make(map[string]struct{})
+	t := tally{distinct: map[string]struct{}{}}
 	for _, cell := range cells {
-		if missing(cell) {
-			continue
-		}
-		known++
-		distinct[cell] = struct{}{}
-		x, err := strconv.ParseFloat(cell, 64)
-		if err == nil {
-			numbers++
-			if x == math.Trunc(x) {
-				whole++
-			}
-		}
-		if _, bad := parseMoment(cell, name); bad == nil {
-			moments++
-			if err != nil {
-				dates++
-			}
+		if !missing(cell) {
+			t.add(cell, name)
 		}
 	}
 	const enough = 100 // rows, to tell that identifiers never repeat
-	named := identifier.MatchString(name)
 	switch {
-	case known == 0:
+	case t.known == 0:
 		return numeric
-	case moments == known && (dates == known || temporal.MatchString(name)):
+	case t.moments == t.known && (t.dates == t.known || temporal.MatchString(name)):
 		return timeColumns
-	case numbers < known-known/100 || named && whole == numbers:
-		if len(distinct) == known && known >= enough {
+	case t.numbers < t.known-t.known/100 || t.whole == t.numbers && identifier.MatchString(name):
+		if len(t.distinct) == t.known && t.known >= enough {
 			return ignored
 		}
 		return categorical
@@ -339,7 +347,7 @@ type tableRows struct {
 
 // add converts a row.
 func (g *tableRows) add(rec *record) *Reject {
-	label, weight, group := notKnown, float32(1), ""
+	label, weight, group := notKnown(), float32(1), ""
 	for k := range g.layout.plans {
 		p := &g.layout.plans[k]
 		if g.at[k] < 0 || p.kind == ignored {
@@ -351,7 +359,7 @@ func (g *tableRows) add(rec *record) *Reject {
 		case labelColumn:
 			label, err = numberOf(cell)
 		case weightColumn:
-			if weight, err = numberOf(cell); err == nil && !(weight > 0) { //nolint:gocritic // NaN is no weight
+			if weight, err = numberOf(cell); err == nil && !(weight > 0) { // NaN is no weight
 				err = errors.New("is no weight above zero")
 			}
 		case groupColumn:
@@ -375,9 +383,9 @@ func (g *tableRows) cell(p *plan, cell string) (err error) {
 	to := g.cells[p.column:]
 	switch {
 	case missing(cell):
-		to[0] = notKnown
+		to[0] = notKnown()
 		if p.kind == timeColumns {
-			to[1], to[2] = notKnown, notKnown
+			to[1], to[2] = notKnown(), notKnown()
 		}
 	case p.kind == numeric:
 		to[0], err = numberOf(cell)
@@ -406,13 +414,13 @@ func (g *tableRows) append(label, weight float32, group string) {
 // empty appends a row of which nothing is known.
 func (g *tableRows) empty() {
 	for c := range g.cells {
-		g.cells[c] = notKnown
+		g.cells[c] = notKnown()
 	}
 	group := ""
 	if n := len(g.groups); n > 0 {
 		group = g.groups[n-1]
 	}
-	g.append(notKnown, 1, group)
+	g.append(notKnown(), 1, group)
 }
 
 func (g *tableRows) finish(path string) (*dataset.Rows, error) {
@@ -431,11 +439,11 @@ func (g *tableRows) finish(path string) (*dataset.Rows, error) {
 // numberOf reads a number; a missing one is NaN, one too large the largest.
 func numberOf(cell string) (float32, error) {
 	if missing(cell) {
-		return notKnown, nil
+		return notKnown(), nil
 	}
 	x, err := strconv.ParseFloat(cell, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return notKnown, errors.New("is no number")
+		return notKnown(), errors.New("is no number")
 	}
 	return clip(x), nil
 }

@@ -182,4 +182,5 @@ func groups(rows *dataset.Rows, names []string, path string) error {
 	return nil
 }
 
-var notKnown = float32(math.NaN())
+// notKnown is what a missing value, or label, reads as.
+func notKnown() float32 { return float32(math.NaN()) }

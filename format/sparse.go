@@ -52,8 +52,8 @@ var (
 )
 
 // parse reads one line; the label may be absent.
-func (s *sparseLine) parse(line []byte, fields bool) error { //nolint:revive // the layout of the file
-	s.label, s.group, s.entries = notKnown, "", s.entries[:0]
+func (s *sparseLine) parse(line []byte, fields bool) error {
+	s.label, s.group, s.entries = notKnown(), "", s.entries[:0]
 	first := true
 	for cell := range bytes.FieldsSeq(line) {
 		if cell[0] == '#' {
@@ -358,7 +358,7 @@ func (l *sparseLayout) read(path string, r *RowReader) (*dataset.Rows, error) {
 	err := l.each(path, func(s *sparseLine, bad *Reject) {
 		if bad != nil {
 			r.reject(bad, path)
-			gathered.end(notKnown, s.group)
+			gathered.end(notKnown(), s.group)
 			return
 		}
 		for at, e := range s.entries {

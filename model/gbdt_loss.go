@@ -155,7 +155,7 @@ func (d *gradients) listwise(rows []int32, scores []float32) {
 			if gains == 0 {
 				continue
 			}
-			delta := gains * (discount(i, k) - discount(j, k)) / ideal
+			delta := gains * (rankDiscount(i, k) - rankDiscount(j, k)) / ideal
 			rho := 1 / (1 + math.Exp(float64(scores[ranked[better]])-float64(scores[ranked[worse]])))
 			gs[better] -= rho * delta
 			gs[worse] += rho * delta
@@ -179,8 +179,8 @@ func byScore(rows []int32, scores []float32) []int32 {
 // gainOf is 2^label − 1, labels above 30 counting as 30.
 func gainOf(label float32) float64 { return math.Exp2(min(max(float64(label), 0), 30)) - 1 }
 
-// discount is 1/log2(rank+1) for the first k, 0 after.
-func discount(at, k int) float64 {
+// rankDiscount is 1/log2(rank+1) for the first k, 0 after.
+func rankDiscount(at, k int) float64 {
 	if at >= k {
 		return 0
 	}
@@ -189,7 +189,7 @@ func discount(at, k int) float64 {
 
 func idealDCG(rows []int32, labels []float32, k int) (dcg float64) {
 	for at, r := range byScore(rows, labels)[:k] {
-		dcg += gainOf(labels[r]) * discount(at, k)
+		dcg += gainOf(labels[r]) * rankDiscount(at, k)
 	}
 	return dcg
 }
@@ -208,7 +208,7 @@ func meanNDCG(s sample, scores []float32, k int) float64 {
 		}
 		n++
 		for at, r := range byScore(rows, scores)[:k] {
-			sum += gainOf(s.rows.Labels[r]) * discount(at, k) / ideal
+			sum += gainOf(s.rows.Labels[r]) * rankDiscount(at, k) / ideal
 		}
 	}
 	return sum / float64(max(n, 1))
