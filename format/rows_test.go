@@ -45,27 +45,33 @@ func TestReadRows(t *testing.T) {
 		rejected            int
 	}{
 		"libsvm": {
-			"a.libsvm", "1 1:0.5 7:2\n-1 7:3 # end\n0\n", "0 7:1 9:9\n7:4\n", RowOptions{},
+			"a.libsvm", "1 1:0.5 7:2\n-1 7:3 # end\n0\n", "0 7:1 9:9\n7:4\n",
+			RowOptions{},
 			"1 1=0.5 7=2\n-1 7=3\n0\n", "0 7=1\nNaN 7=4\n", 0,
 		},
 		"libsvm of groups": {
-			"a.txt", "1 qid:8 1:1\n0 qid:8 1:2\n2 qid:3 1:3\n", "1 qid:1 1:5\n", RowOptions{},
+			"a.txt", "1 qid:8 1:1\n0 qid:8 1:2\n2 qid:3 1:3\n", "1 qid:1 1:5\n",
+			RowOptions{},
 			"1 group 0 1=1\n0 group 0 1=2\n2 group 1 1=3\n", "1 group 0 1=5\n", 0,
 		},
 		"libsvm, one-hot positions": {
-			"a.txt", "1 4:1 10:1\n-1 5:1 11:1\n", "1 5:1 12:1\n", RowOptions{},
+			"a.txt", "1 4:1 10:1\n-1 5:1 11:1\n", "1 5:1 12:1\n",
+			RowOptions{},
 			"1 field 0=4 field 1=10\n-1 field 0=5 field 1=11\n", "1 field 0=5 field 1=unknown\n", 0,
 		},
 		"libsvm, bad rows": {
-			"a.txt", "1 1:1\nx 1:1\n1 1:a\n1 1:1 1:2\n1 -1:1\n2:1\n", "0 1:1\noops\n", RowOptions{},
+			"a.txt", "1 1:1\nx 1:1\n1 1:a\n1 1:1 1:2\n1 -1:1\n2:1\n", "0 1:1\noops\n",
+			RowOptions{},
 			"1 1=1\n", "0 1=1\nNaN\n", 6,
 		},
 		"libffm": {
-			"a.txt", "1 0:3:1 1:8:0.5 2:1:1 2:2:1\n0 0:4:1 1:8:2\n", "1 0:9:1 1:8:1 2:2:1 2:7:1\n", RowOptions{},
+			"a.txt", "1 0:3:1 1:8:0.5 2:1:1 2:2:1\n0 0:4:1 1:8:2\n", "1 0:9:1 1:8:1 2:2:1 2:7:1\n",
+			RowOptions{},
 			"1 field 0=3 8=0.5 1=1 2=1\n0 field 0=4 8=2\n", "1 field 0=unknown 8=1 2=1\n", 0,
 		},
 		"csv": {
-			"a.csv", "click,price,user_id,site,seen\n1,2.5,7,a,2024-01-01 10:30:00\n0,,8,b,2024-01-02 00:00:00\n", "price,user_id,site,seen\n1,9,a,NA\n", RowOptions{},
+			"a.csv", "click,price,user_id,site,seen\n1,2.5,7,a,2024-01-01 10:30:00\n0,,8,b,2024-01-02 00:00:00\n", "price,user_id,site,seen\n1,9,a,NA\n",
+			RowOptions{},
 			"1 price=2.5 user_id=7 site=a seen=0.4375 seen.hour=10 seen.weekday=1\n0 price=NaN user_id=8 site=b seen=1 seen.hour=0 seen.weekday=2\n",
 			"NaN price=1 user_id=unknown site=a seen=NaN seen.hour=NaN seen.weekday=NaN\n", 0,
 		},
@@ -75,11 +81,13 @@ func TestReadRows(t *testing.T) {
 			"2 weight 3 group 0 e=5 f=6\n2 weight 3 group 0 e=5 f=6\n", "2 weight 3 group 0 e=unknown f=6\n", 0,
 		},
 		"csv, bad rows": {
-			"a.csv", "label,x\n1,2\n,3\n1,2,3\n0,4\nz,1\n", "label,x\n0,z\n1,9\n", RowOptions{Numeric: []string{"x"}},
+			"a.csv", "label,x\n1,2\n,3\n1,2,3\n0,4\nz,1\n", "label,x\n0,z\n1,9\n",
+			RowOptions{Numeric: []string{"x"}},
 			"1 x=2\n0 x=4\n", "NaN x=NaN\n1 x=9\n", 4,
 		},
 		"tsv of hours": {
-			"a.tsv", "click\thour\n1\t14102113\n0\t14102201\n", "click\thour\n1\t14102123\n", RowOptions{},
+			"a.tsv", "click\thour\n1\t14102113\n0\t14102201\n", "click\thour\n1\t14102123\n",
+			RowOptions{},
 			"1 hour=0.5416667 hour.hour=13 hour.weekday=2\n0 hour=1.0416666 hour.hour=1 hour.weekday=3\n", "1 hour=0.9583333 hour.hour=23 hour.weekday=2\n", 0,
 		},
 	} {

@@ -68,7 +68,7 @@ func eachColumn(s sample, limit int, fn func(column int, values []float32)) {
 		for c := range width {
 			values = values[:0]
 			for k := 0; k < len(s.index); k += stride {
-				if v := s.rows.Vals[int(s.index[k])*width+c]; v == v { //nolint:gocritic,staticcheck // not NaN
+				if v := s.rows.Vals[int(s.index[k])*width+c]; v == v { // not NaN
 					values = append(values, v)
 				}
 			}
@@ -81,7 +81,7 @@ func eachColumn(s sample, limit int, fn func(column int, values []float32)) {
 		for k := 0; k < len(s.index); k += stride {
 			cols, vals := s.rows.Row(int(s.index[k]))
 			for j, c := range cols {
-				if v := vals[j]; v == v { //nolint:gocritic,staticcheck // not NaN
+				if v := vals[j]; v == v { // not NaN
 					fn(c, v)
 				}
 			}
@@ -111,7 +111,7 @@ func codeCounts(s sample) [][]int32 {
 	for _, r := range s.index {
 		cols, vals := s.rows.Row(int(r))
 		for k, c := range cols {
-			if n := counts[c]; n != nil && vals[k] == vals[k] { //nolint:gocritic,staticcheck // not NaN
+			if n := counts[c]; n != nil && vals[k] == vals[k] { // not NaN
 				n[codeOf(vals[k], len(n))]++
 			}
 		}
@@ -139,15 +139,15 @@ func byCount(counts []int32, least int32, most int) (codes []int32) {
 	return codes[:min(len(codes), most)]
 }
 
-// hasColumn returns the value of a column in a row; ok is false if missing.
+// valueAt returns the value of a column in a row; ok is false if missing.
 func valueAt(rows *dataset.Rows, r, column int) (v float32, ok bool) {
 	if rows.Starts == nil {
 		v = rows.Vals[r*rows.Columns.Len()+column]
-		return v, v == v //nolint:gocritic,staticcheck // not NaN
+		return v, v == v // not NaN
 	}
 	cols, vals := rows.Row(r)
 	if k := slices.Index(cols, int32(column)); k >= 0 {
-		return vals[k], vals[k] == vals[k] //nolint:gocritic,staticcheck // not NaN
+		return vals[k], vals[k] == vals[k] // not NaN
 	}
 	return 0, false
 }

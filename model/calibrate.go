@@ -35,7 +35,7 @@ func Calibrate(m RowModel, rows *dataset.Rows, how Calibration) (*Calibrated, er
 	m.Predict(predictions, rows)
 	var points []calibrationPoint
 	for r, p := range predictions {
-		if label := rows.Labels[r]; label == label { //nolint:gocritic,staticcheck // not NaN
+		if label := rows.Labels[r]; label == label { // not NaN
 			points = append(points, calibrationPoint{float64(p), target(logisticLoss, label), float64(rows.Weight(r))})
 		}
 	}

@@ -3,8 +3,10 @@ package model
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
 
 	"kindred/dataset"
 )
@@ -46,10 +48,8 @@ func (d descent) run(ctx context.Context, l learner, learn, held sample, progres
 		if len(held.index) > 0 {
 			loss["valid"] = held.meanLoss(d.loss, runtime.GOMAXPROCS(0), func(worker, r int) float64 { return l.raw(worker, held.rows, r) })
 		}
-		for name, x := range loss {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return fmt.Errorf("model: %s, epoch %d: the %s loss is %v (try a smaller learn_rate)", d.kind, epoch, name, x)
-			}
+		if err := finite(loss, fmt.Sprintf("%s, epoch %d", d.kind, epoch)); err != nil {
+			return err
 		}
 		if progress != nil {
 			progress(Progress{Epoch: epoch, Epochs: d.epochs, Loss: loss})
@@ -57,15 +57,27 @@ func (d descent) run(ctx context.Context, l learner, learn, held sample, progres
 		if len(held.index) == 0 || d.patience == 0 {
 			continue
 		}
+		since++
 		if x := loss["valid"]; x < best {
 			best, since = x, 0
 			l.keep()
-		} else if since++; since >= d.patience {
+		}
+		if since >= d.patience {
 			break
 		}
 	}
 	if !math.IsInf(best, 1) {
 		l.restore()
+	}
+	return nil
+}
+
+// finite names the first loss, by name, that is no number, and what to try.
+func finite(loss map[string]float64, when string) error {
+	for _, name := range slices.Sorted(maps.Keys(loss)) {
+		if x := loss[name]; math.IsNaN(x) || math.IsInf(x, 0) {
+			return fmt.Errorf("model: %s: the %s loss is %v (try a smaller learn_rate or a larger lambda)", when, name, x)
+		}
 	}
 	return nil
 }

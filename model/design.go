@@ -81,7 +81,7 @@ func (c *designColumn) size() int {
 // slot is the feature of a value, less the column's first.
 func (c *designColumn) slot(v float32) int32 {
 	switch {
-	case v != v: //nolint:gocritic,staticcheck // NaN
+	case v != v: // NaN
 		return slotMissing
 	case c.slots != nil:
 		return c.slots[codeOf(v, len(c.slots))]

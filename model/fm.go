@@ -137,16 +137,6 @@ func (a *FM) factorise(ctx context.Context, train, valid *dataset.Rows, progress
 	return m, nil
 }
 
-// draw draws the first vectors; linear weights are 0.
-func (m *RowFactors) draw(seed uint64, scale float64) {
-	dice, deviation, width := rand.New(rand.NewPCG(seed, 1)), scale/math.Sqrt(float64(m.factors)), m.width()
-	for k := range m.weights {
-		if k%width > 0 {
-			m.weights[k] = float32(deviation * dice.NormFloat64())
-		}
-	}
-}
-
 // factoriser is a RowFactors under way.
 type factoriser struct {
 	settings *FM
@@ -221,6 +211,16 @@ type RowFactors struct {
 	base       float64
 	weights    []float32 // by feature: w, then fields×factors of v
 	importance []float32
+}
+
+// draw draws the first vectors; linear weights are 0.
+func (m *RowFactors) draw(seed uint64, scale float64) {
+	dice, deviation, width := rand.New(rand.NewPCG(seed, 1)), scale/math.Sqrt(float64(m.factors)), m.width()
+	for k := range m.weights {
+		if k%width > 0 {
+			m.weights[k] = float32(deviation * dice.NormFloat64())
+		}
+	}
 }
 
 func (m *RowFactors) width() int { return 1 + m.fields*m.factors }

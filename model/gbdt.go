@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"runtime"
 
@@ -90,36 +89,20 @@ func (a *GBDT) FitRows(ctx context.Context, train, valid *dataset.Rows, progress
 		return nil, fmt.Errorf("model: gbdt: the loss lambdamart needs groups (qid in libsvm, --group in CSV)")
 	}
 	b := a.start(train, valid)
-	best, since := math.Inf(1), 0
-	kept := 0
-	for tree := 1; tree <= a.Trees; tree++ {
+	for tree := 1; tree <= a.Trees && !b.done; tree++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		loss := b.boost(tree)
-		for name, x := range loss {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, fmt.Errorf("model: gbdt, tree %d: the %s loss is %v (try a smaller learn_rate or a larger lambda)", tree, name, x)
-			}
+		if err := finite(loss, fmt.Sprintf("gbdt, tree %d", tree)); err != nil {
+			return nil, err
 		}
 		if progress != nil {
-			progress(Progress{Epoch: tree, Epochs: a.Trees, Loss: maps.Clone(loss)})
+			progress(Progress{Epoch: tree, Epochs: a.Trees, Loss: loss})
 		}
-		x, held := loss["valid"]
-		switch {
-		case !held || x < best:
-			best, since, kept = x, 0, tree
-		default:
-			since++
-		}
-		if a.Patience > 0 && since >= a.Patience || b.done {
-			break
-		}
+		b.judge(loss, tree)
 	}
-	if a.Patience == 0 {
-		kept = len(b.model.roots)
-	}
-	b.model.keep(min(kept, len(b.model.roots)))
+	b.model.keep(b.best.trees)
 	b.model.expect()
 	return b.model, nil
 }
@@ -138,12 +121,18 @@ type booster struct {
 	heldScores []float32
 	gradients  *gradients
 	grower     *grower
-	done       bool // no split gains anything any more
+	best       struct {
+		loss  float64
+		tree  int
+		trees int // in the model then
+	}
+	done bool // no tree more is of use
 }
 
 // start bins the rows.
 func (a *GBDT) start(train, valid *dataset.Rows) *booster {
 	b := &booster{settings: a}
+	b.best.loss = math.Inf(1)
 	share := a.ValidShare
 	if a.Patience == 0 {
 		share = 0
@@ -176,11 +165,6 @@ func filled(n int, x float32) []float32 {
 func (b *booster) boost(tree int) map[string]float64 {
 	a := b.settings
 	loss := map[string]float64{"learn": b.gradients.compute(b.scores, tree)}
-	for _, err := range []float64{loss["learn"]} {
-		if math.IsNaN(err) || math.IsInf(err, 0) {
-			return loss
-		}
-	}
 	g := b.grower
 	g.sampleRows(b.learn, tree)
 	g.sampleFeatures(tree)
@@ -215,4 +199,15 @@ func (b *booster) withValid(loss map[string]float64) map[string]float64 {
 		loss["valid"] = b.held.meanLoss(b.settings.Loss, runtime.GOMAXPROCS(0), func(_, r int) float64 { return float64(b.heldScores[r]) })
 	}
 	return loss
+}
+
+// judge remembers the best tree, and stops after Patience trees that were not.
+func (b *booster) judge(loss map[string]float64, tree int) {
+	x, held := loss["valid"]
+	if !held || b.settings.Patience == 0 || x < b.best.loss {
+		b.best.loss, b.best.tree, b.best.trees = x, tree, len(b.model.roots)
+	}
+	if held && b.settings.Patience > 0 && tree-b.best.tree >= b.settings.Patience {
+		b.done = true
+	}
 }

@@ -21,7 +21,7 @@ type treeFeature struct {
 // bin returns the bin of a value.
 func (f *treeFeature) bin(v float32) uint8 {
 	switch {
-	case v != v: //nolint:gocritic,staticcheck // NaN
+	case v != v: // NaN
 		return 0
 	case f.bins != nil:
 		return f.bins[codeOf(v, len(f.bins))]
@@ -178,6 +178,9 @@ func newBinTable(rows *dataset.Rows, features []treeFeature, folds []*foldBins) 
 	for range (len(features) + groupSize - 1) / groupSize {
 		t.groups = append(t.groups, make([]uint64, rows.Len()))
 	}
+	if folds == nil {
+		folds = make([]*foldBins, len(features))
+	}
 	byColumn := make([][]int32, rows.Columns.Len())
 	for f := range features {
 		byColumn[features[f].column] = append(byColumn[features[f].column], int32(f))
@@ -188,8 +191,8 @@ func newBinTable(rows *dataset.Rows, features []treeFeature, folds []*foldBins) 
 			for k, c := range cols {
 				for _, f := range byColumn[c] {
 					bin := features[f].bin(vals[k])
-					if folds != nil && folds[f] != nil && bin > 0 {
-						bins := folds[f].bins[folds[f].fold(r)]
+					if fold := folds[f]; fold != nil && bin > 0 {
+						bins := fold.bins[fold.fold(r)]
 						bin = bins[codeOf(vals[k], len(bins))]
 					}
 					t.groups[f/groupSize][r] |= uint64(bin) << (8 * (f % groupSize))
@@ -201,7 +204,7 @@ func newBinTable(rows *dataset.Rows, features []treeFeature, folds []*foldBins) 
 }
 
 // at returns the bin of a feature in a row.
-func (t *binTable) at(feature int32, r int32) uint8 {
+func (t *binTable) at(feature, r int32) uint8 {
 	return uint8(t.groups[feature/groupSize][r] >> (8 * (feature % groupSize)))
 }
 

@@ -266,7 +266,8 @@ const crossBuckets = 8
 // crossSlot is the place of a row's value of a column in a cross, or -1 if the
 // row has none.
 func (d *design) crossSlot(rows *dataset.Rows, r int, column int32) int32 {
-	c, v := &d.columns[column], float32(0)
+	c := &d.columns[column]
+	var v float32
 	if rows.Starts == nil {
 		v = rows.Vals[r*len(d.columns)+int(column)]
 	} else {

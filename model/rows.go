@@ -136,7 +136,7 @@ func holdOut(train, valid *dataset.Rows, share float64, seed uint64) (learn, hel
 	if valid != nil && valid.Labelled() {
 		held.rows = valid
 		for r, label := range valid.Labels {
-			if label == label { //nolint:gocritic,staticcheck // not NaN
+			if label == label { // not NaN
 				held.index = append(held.index, int32(r))
 			}
 		}

@@ -46,9 +46,9 @@ func rowAlgorithm(t *testing.T, name string) model.RowAlgorithm {
 	return a
 }
 
-func fitRows(t *testing.T, name string, train, valid *dataset.Rows) model.RowModel {
+func fitRows(t *testing.T, name string, train *dataset.Rows) model.RowModel {
 	t.Helper()
-	m, err := rowAlgorithm(t, name).FitRows(t.Context(), train, valid, nil)
+	m, err := rowAlgorithm(t, name).FitRows(t.Context(), train, nil, nil)
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -119,7 +119,7 @@ func TestRowsLearn(t *testing.T) {
 		train, test := planted(4000, 1, truth), planted(1000, 2, truth)
 		for name := range rowSuite {
 			t.Run(rule+"/"+name, func(t *testing.T) {
-				got := accuracy(predictionsOf(fitRows(t, name, train, nil), test), test)
+				got := accuracy(predictionsOf(fitRows(t, name, train), test), test)
 				if strings.Contains(rule, "xor") && strings.HasSuffix(name, "no crosses") {
 					if got > 0.6 {
 						t.Errorf("%.3f right without a cross: the test is too easy", got)
@@ -139,10 +139,10 @@ func TestRowsSameBytes(t *testing.T) {
 	train := planted(1500, 1, xor)
 	for name := range rowSuite {
 		t.Run(name, func(t *testing.T) {
-			first := rowBytes(t, fitRows(t, name, train, nil))
+			first := rowBytes(t, fitRows(t, name, train))
 			for _, cores := range []int{1, 2, 5} {
 				before := runtime.GOMAXPROCS(cores)
-				other := rowBytes(t, fitRows(t, name, train, nil))
+				other := rowBytes(t, fitRows(t, name, train))
 				runtime.GOMAXPROCS(before)
 				if !bytes.Equal(first, other) {
 					t.Errorf("%d cores give other bytes", cores)
@@ -156,7 +156,7 @@ func TestRowsSaveAndLoad(t *testing.T) {
 	train := planted(400, 1, xor)
 	models := map[string]model.RowModel{}
 	for name := range rowSuite {
-		models[name] = fitRows(t, name, train, nil)
+		models[name] = fitRows(t, name, train)
 	}
 	for _, how := range []model.Calibration{model.Platt, model.Isotonic} {
 		m, err := model.Calibrate(models["fm"], train, how)
@@ -260,7 +260,7 @@ func TestRowsDegenerate(t *testing.T) {
 	for name := range rowSuite {
 		t.Run(name, func(t *testing.T) {
 			for set, rows := range sets {
-				m := fitRows(t, name, rows, nil)
+				m := fitRows(t, name, rows)
 				for other, asked := range sets {
 					for r, p := range predictionsOf(m, asked) {
 						if math.IsNaN(float64(p)) || math.IsInf(float64(p), 0) {
@@ -316,7 +316,7 @@ func TestRowsContributions(t *testing.T) {
 	train := planted(2000, 1, threshold)
 	for name := range rowSuite {
 		t.Run(name, func(t *testing.T) {
-			m := fitRows(t, name, train, nil)
+			m := fitRows(t, name, train)
 			predictions, contributions := predictionsOf(m, train), make([]float64, 5)
 			for r := range 50 {
 				raw := m.Contributions(contributions, train, r)
@@ -349,7 +349,7 @@ func TestRowsConcurrent(t *testing.T) {
 	train := planted(300, 1, xor)
 	for name := range rowSuite {
 		t.Run(name, func(t *testing.T) {
-			m := fitRows(t, name, train, nil)
+			m := fitRows(t, name, train)
 			alone := predictionsOf(m, train)
 			var wait sync.WaitGroup
 			for range 8 {

@@ -33,7 +33,7 @@ func NewCandidate(kind string, settings json.RawMessage, seed uint64) (Candidate
 }
 
 // withSeed adds the seed to the settings of algorithms that have one.
-func withSeed(algorithm model.Algorithm, settings json.RawMessage, seed uint64) (json.RawMessage, error) {
+func withSeed(algorithm interface{ Kind() string }, settings json.RawMessage, seed uint64) (json.RawMessage, error) {
 	defaults, err := json.Marshal(algorithm)
 	if err != nil {
 		return nil, fmt.Errorf("train: the settings of %s: %w", algorithm.Kind(), err)
@@ -62,6 +62,15 @@ func withSeed(algorithm model.Algorithm, settings json.RawMessage, seed uint64) 
 // ParseCandidate reads a candidate as it is written on a command line:
 // "ials", or "ials:factors=128,lambda=0.003".
 func ParseCandidate(text string, seed uint64) (Candidate, error) {
+	kind, settings, err := parseSettings(text)
+	if err != nil {
+		return Candidate{}, err
+	}
+	return NewCandidate(kind, settings, seed)
+}
+
+// parseSettings reads "kind:name=value,name=value".
+func parseSettings(text string) (kind string, object json.RawMessage, err error) {
 	kind, rest, _ := strings.Cut(text, ":")
 	settings := map[string]json.RawMessage{}
 	for pair := range strings.SplitSeq(rest, ",") {
@@ -70,7 +79,7 @@ func ParseCandidate(text string, seed uint64) (Candidate, error) {
 		}
 		name, value, found := strings.Cut(pair, "=")
 		if !found {
-			return Candidate{}, kindred.Errorf(kindred.Invalid,
+			return "", nil, kindred.Errorf(kindred.Invalid,
 				"model %q: %q is no setting (write kind:name=value,name=value)", text, pair)
 		}
 		if !json.Valid([]byte(value)) {
@@ -78,18 +87,19 @@ func ParseCandidate(text string, seed uint64) (Candidate, error) {
 		}
 		settings[name] = json.RawMessage(value)
 	}
-	encoded, err := json.Marshal(settings)
-	if err != nil {
-		return Candidate{}, fmt.Errorf("train: model %q: %w", text, err)
+	if object, err = json.Marshal(settings); err != nil {
+		return "", nil, fmt.Errorf("train: model %q: %w", text, err)
 	}
-	return NewCandidate(kind, encoded, seed)
+	return kind, object, nil
 }
 
 // Settings returns the candidate's settings as JSON, for lineage.
-func (c Candidate) Settings() json.RawMessage {
-	settings, err := json.Marshal(c.Algorithm)
+func (c Candidate) Settings() json.RawMessage { return settingsOf(c.Algorithm) }
+
+func settingsOf(algorithm interface{ Kind() string }) json.RawMessage {
+	settings, err := json.Marshal(algorithm)
 	if err != nil { // settings are plain structs of numbers
-		panic(fmt.Sprintf("train: the settings of %s have no JSON form: %v", c.Kind(), err))
+		panic(fmt.Sprintf("train: the settings of %s have no JSON form: %v", algorithm.Kind(), err))
 	}
 	return settings
 }
