@@ -129,7 +129,7 @@ func (a *FM) factorise(ctx context.Context, train, valid *dataset.Rows, progress
 	m.weights = make([]float32, m.design.size*m.width())
 	m.draw(a.Seed, a.InitScale)
 	f := &factoriser{settings: a, model: m, squares: make([]float32, len(m.weights)), scratch: make([]rowScratch, runtime.GOMAXPROCS(0)+1)}
-	run := descent{kind: kind, loss: a.Loss, epochs: a.Epochs, patience: a.Patience, seed: a.Seed}
+	run := rowDescent{kind: kind, loss: a.Loss, epochs: a.Epochs, patience: a.Patience, seed: a.Seed}
 	if err := run.run(ctx, f, learn, held, progress); err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (a *Logistic) FitRows(ctx context.Context, train, valid *dataset.Rows, prog
 	}
 	learn, held := holdOut(train, valid, a.ValidShare, a.Seed)
 	m := &Linear{design: newDesign(learn, a.Buckets, a.MinCount), base: prior(logisticLoss, learn)}
-	run := descent{kind: a.Kind(), loss: logisticLoss, epochs: 1, seed: a.Seed}
+	run := rowDescent{kind: a.Kind(), loss: logisticLoss, epochs: 1, seed: a.Seed}
 	if a.Crosses > 0 && len(m.design.columns) > 1 {
 		main := newFTRL(a, m)
 		if err := run.run(ctx, main, learn, sample{}, nil); err != nil {

@@ -22,10 +22,10 @@ type learner interface {
 	restore()
 }
 
-// descent is how often a learner sees the rows, in a new random order each
+// rowDescent is how often a learner sees the rows, in a new random order each
 // time: until the loss of what is held out has not improved for patience
 // epochs, and the best weights are taken.
-type descent struct {
+type rowDescent struct {
 	kind     string
 	loss     string
 	epochs   int
@@ -33,7 +33,7 @@ type descent struct {
 	seed     uint64
 }
 
-func (d descent) run(ctx context.Context, l learner, learn, held sample, progress func(Progress)) error {
+func (d rowDescent) run(ctx context.Context, l learner, learn, held sample, progress func(Progress)) error {
 	best, since := math.Inf(1), 0
 	for epoch := 1; epoch <= d.epochs; epoch++ {
 		var sum, weight float64
