@@ -29,7 +29,7 @@ type FM struct {
 	Factors    int     `json:"factors" range:"1,1024" tune:"4,64,log"`
 	Epochs     int     `json:"epochs" range:"1,1000"`
 	LearnRate  float64 `json:"learn_rate" range:"1e-5,10" tune:"0.01,0.3,log"`
-	Lambda     float64 `json:"lambda" range:"0,10" tune:"1e-7,1e-3,log"`
+	Lambda     float64 `json:"lambda" range:"0,10" tune:"1e-3,0.1,log"`
 	InitScale  float64 `json:"init_scale" range:"1e-6,10"` // the deviation of a first vector's norm
 	Buckets    int     `json:"buckets" range:"2,1024"`
 	MinCount   int     `json:"min_count" range:"1,1000000"` // of a category, to have its own feature
@@ -41,7 +41,7 @@ type FM struct {
 // NewFM returns a factorisation machine as it does well on click-through data.
 func NewFM() *FM {
 	return &FM{
-		Loss: logisticLoss, Factors: 16, Epochs: 30, LearnRate: 0.05, Lambda: 1e-5, InitScale: 0.1,
+		Loss: logisticLoss, Factors: 16, Epochs: 30, LearnRate: 0.1, Lambda: 0.02, InitScale: 0.2,
 		Buckets: 32, MinCount: 2, Patience: 2, ValidShare: 0.1, Seed: 1,
 	}
 }
@@ -77,7 +77,7 @@ type FFM struct {
 	Factors    int     `json:"factors" range:"1,1024" tune:"2,16,log"`
 	Epochs     int     `json:"epochs" range:"1,1000"`
 	LearnRate  float64 `json:"learn_rate" range:"1e-5,10" tune:"0.01,0.3,log"`
-	Lambda     float64 `json:"lambda" range:"0,10" tune:"1e-7,1e-3,log"`
+	Lambda     float64 `json:"lambda" range:"0,10" tune:"1e-5,1e-2,log"`
 	InitScale  float64 `json:"init_scale" range:"1e-6,10"` // the deviation of a first vector's norm
 	Buckets    int     `json:"buckets" range:"2,1024"`
 	MinCount   int     `json:"min_count" range:"1,1000000"` // of a category, to have its own feature
@@ -90,7 +90,7 @@ type FFM struct {
 // click-through data.
 func NewFFM() *FFM {
 	return &FFM{
-		Loss: logisticLoss, Factors: 4, Epochs: 30, LearnRate: 0.05, Lambda: 1e-5, InitScale: 0.5,
+		Loss: logisticLoss, Factors: 4, Epochs: 30, LearnRate: 0.2, Lambda: 1e-3, InitScale: 0.5,
 		Buckets: 32, MinCount: 2, Patience: 1, ValidShare: 0.1, Seed: 1,
 	}
 }
@@ -173,9 +173,9 @@ func (f *factoriser) step(rows *dataset.Rows, r int) float64 {
 	return w * pointLoss(a.Loss, raw, y)
 }
 
-// adaEpsilon is what AdaGrad's sums start from: the square of a gradient
-// below which a step is small.
-const adaEpsilon = 1e-3
+// adaEpsilon is what AdaGrad's sums start from, as in libffm: the first steps
+// are then as small as their gradients, so rare features stay near nothing.
+const adaEpsilon = 1
 
 // adaGrad takes a step down the gradients scale·g + lambda·w.
 func adaGrad(w, squares, g []float32, scale, rate, lambda float32) {
