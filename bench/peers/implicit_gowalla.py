@@ -1,6 +1,6 @@
 """Time and judge the Python package `implicit` on files in the LightGCN form.
 
-    python implicit_gowalla.py DIR [--factors 64] [--epochs 15] [--threads 2] [--model als|itemknn|overlap|tfidf|bm25]
+    python implicit_gowalla.py DIR [--factors 64] [--epochs 15] [--threads 2] [--model als|bpr|itemknn|overlap|tfidf|bm25]
 
 DIR holds train.txt[.gz] and test.txt[.gz], a user and its items a line. All
 items are ranked, those of the user's training line hidden; NDCG@20 has binary
@@ -49,11 +49,12 @@ def judge(lists, test, k=20):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
-    parser.add_argument("--model", choices=["als", "itemknn", "overlap", "tfidf", "bm25"], default="als")
+    parser.add_argument("--model", choices=["als", "bpr", "itemknn", "overlap", "tfidf", "bm25"], default="als")
     parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--regularization", type=float, default=0.01)
     parser.add_argument("--alpha", type=float, default=1.0)
+    parser.add_argument("--learning-rate", type=float, default=0.01)
     parser.add_argument("--neighbours", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -72,6 +73,12 @@ def main():
             model = AlternatingLeastSquares(
                 factors=args.factors, iterations=args.epochs, regularization=args.regularization,
                 alpha=args.alpha, num_threads=args.threads, use_gpu=False, random_state=1)
+        elif args.model == "bpr":
+            from implicit.bpr import BayesianPersonalizedRanking
+
+            model = BayesianPersonalizedRanking(
+                factors=args.factors, iterations=args.epochs, regularization=args.regularization,
+                learning_rate=args.learning_rate, num_threads=args.threads, use_gpu=False, random_state=1)
         else:
             from implicit import nearest_neighbours as nn
 
