@@ -52,8 +52,8 @@ type BPR struct {
 // NewBPR returns BPR as it does well on many sets.
 func NewBPR() *BPR {
 	return &BPR{
-		Factors: 64, Epochs: 100, LearnRate: 0.05, Lambda: 0.01, Negatives: "hard", Candidates: 8, Depth: 500,
-		Batch: 1024, InitScale: 0.1, Patience: 5, Seed: 1,
+		Factors: 128, Epochs: 60, LearnRate: 0.15, Lambda: 0.02, Negatives: "hard", Candidates: 12, Depth: 500,
+		Batch: 1024, InitScale: 0.1, Patience: 6, Seed: 1,
 	}
 }
 

@@ -22,7 +22,7 @@ type confidence struct {
 	Power  float64
 	Mean   float64 // n̄, of bm25
 	// Recency makes the k-th newest item of a history that is folded in count
-	// k^−Recency; training takes all alike.
+	// k^−Recency, items of one time alike; training takes all alike.
 	Recency float64
 	items   []float32 // by item; nil: 1 each
 }
@@ -112,14 +112,19 @@ func (c *confidence) matrix(byUser *linalg.CSR) []float32 {
 }
 
 // fold writes the confidences of the items of a history that is folded in;
-// dst may be weights.
-func (c *confidence) fold(dst []float32, items []int32, weights []float32) {
+// dst may be weights. Items of one time are equally new; times are nil if only
+// the order is known.
+func (c *confidence) fold(dst []float32, items []int32, weights []float32, times []int64) {
 	c.weigh(dst, items, weights)
 	if c.Recency == 0 {
 		return
 	}
-	for k := range dst {
-		dst[k] *= float32(math.Pow(float64(len(dst)-k), -c.Recency))
+	place := 1
+	for k := len(dst) - 1; k >= 0; k-- {
+		if times == nil || k == len(dst)-1 || times[k] != times[k+1] {
+			place = len(dst) - k
+		}
+		dst[k] *= float32(math.Pow(float64(place), -c.Recency))
 	}
 }
 

@@ -38,6 +38,7 @@ type foldIn struct {
 	items    []int32 // of the history, known, those it likes in front
 	weights  []float32
 	targets  []float32
+	times    []int64   // of those it likes; none if not known
 	diagonal []float32 // factors
 	user     []float32 // factors
 	plain    []float32 // factors+1: the user before the encoding, and 1
@@ -98,6 +99,7 @@ func (s *foldIn) solve(m *Factors, x []float32) {
 // known keeps what the model knows of a history, with confidences and targets.
 func (s *foldIn) known(m *Factors, history *dataset.History) {
 	s.items, s.weights, s.targets = s.items[:0], s.weights[:0], s.targets[:0]
+	s.times = s.times[:0]
 	for k, i := range history.Items {
 		if i < 0 || int(i) >= m.Items() {
 			continue
@@ -107,8 +109,15 @@ func (s *foldIn) known(m *Factors, history *dataset.History) {
 			weight = history.Weights[k]
 		}
 		s.add(i, weight, 1)
+		if history.Times != nil {
+			s.times = append(s.times, history.Times[k])
+		}
 	}
-	m.objective.confidence.fold(s.weights, s.items, s.weights)
+	times := s.times
+	if history.Times == nil {
+		times = nil
+	}
+	m.objective.confidence.fold(s.weights, s.items, s.weights, times)
 	if m.objective.Disliked == 0 {
 		return
 	}

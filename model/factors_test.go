@@ -141,6 +141,24 @@ func TestRecencyPullsTowardsTheNewest(t *testing.T) {
 	}
 }
 
+// TestRecencyOfEqualTimes expects that items of one time count alike, so that
+// the order in which unordered data comes is no matter.
+func TestRecencyOfEqualTimes(t *testing.T) {
+	settings := model.NewIALS()
+	settings.Factors, settings.Recency = 16, 1
+	learned := fitFactors(t, settings, clusters(200, 90, 3, 4))
+	want := scoresOf(learned, dataset.History{Items: []int32{0, 3, 1, 4}, Times: []int64{5, 5, 7, 7}})
+	for i, got := range scoresOf(learned, dataset.History{Items: []int32{3, 0, 4, 1}, Times: []int64{5, 5, 7, 7}}) {
+		if math.Abs(float64(got-want[i])) > 1e-5 {
+			t.Fatalf("item %d scores %v, in another order %v", i, want[i], got)
+		}
+	}
+	ordered := scoresOf(learned, dataset.History{Items: []int32{0, 3, 1, 4}})
+	if slices.Equal(ordered, want) {
+		t.Error("without times the order does not count")
+	}
+}
+
 func TestScoreBatch(t *testing.T) {
 	data := clusters(50, 90, 3, 4)
 	learned := fitFactors(t, model.NewIALS(), data)

@@ -68,7 +68,7 @@ type IALS struct {
 	Disliked       float64 `json:"disliked" range:"0,1e6"`
 	DislikedTarget float64 `json:"disliked_target" range:"-1e3,1e3"`
 	// Recency makes the k-th newest item of a history that is folded in count
-	// k^−Recency; training takes all alike.
+	// k^−Recency, items of one time alike; training takes all alike.
 	Recency float64 `json:"recency" range:"0,10" tune:"0,1"`
 	// Patience is how many epochs may pass without a better NDCG of held out
 	// items before the best vectors are taken; 0: all epochs are run.
@@ -145,7 +145,11 @@ func (a *IALS) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 		if a.Patience == 0 && epoch < a.Epochs {
 			continue
 		}
-		learned, err := foldable(slices.Clone(fit.items.vectors), a.Factors, fit.objective)
+		vectors := fit.items.vectors
+		if epoch < a.Epochs {
+			vectors = slices.Clone(vectors)
+		}
+		learned, err := foldable(vectors, a.Factors, fit.objective)
 		if err != nil {
 			return nil, fmt.Errorf("model: iALS, epoch %d: %w", epoch, err)
 		}

@@ -45,8 +45,8 @@ type WARP struct {
 // NewWARP returns WARP as it does well on many sets.
 func NewWARP() *WARP {
 	return &WARP{
-		Factors: 64, Epochs: 100, LearnRate: 0.05, Lambda: 0.01, Draws: 32,
-		Batch: 1024, InitScale: 0.1, Patience: 5, Seed: 1,
+		Factors: 128, Epochs: 60, LearnRate: 0.1, Lambda: 0.03, Draws: 32,
+		Batch: 1024, InitScale: 0.1, Patience: 6, Seed: 1,
 	}
 }
 
