@@ -54,7 +54,7 @@ type EASE struct {
 
 // NewEASE returns EASE as it does well on many sets.
 func NewEASE() *EASE {
-	return &EASE{Lambda: 200, UserPower: 0.5, ItemPower: 0.5, TargetPower: 0.25, Neighbours: 500, MaxItems: 60_000}
+	return &EASE{Lambda: 200, UserPower: 0.5, ItemPower: 0.5, TargetPower: 0.5, Neighbours: 500, MaxItems: 60_000}
 }
 
 // Kind returns "ease".

@@ -47,7 +47,7 @@ const slimTolerance = 1e-4
 func NewSLIM() *SLIM {
 	return &SLIM{
 		L1: 0.5, L2: 150, Weights: "positive", Candidates: 200, Epochs: 100,
-		UserPower: 0.5, ItemPower: 0.5, TargetPower: 0.25,
+		UserPower: 0.5, ItemPower: 0.5, TargetPower: 0.5,
 	}
 }
 
