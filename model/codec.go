@@ -24,6 +24,7 @@ const (
 	formatVersion = 1
 	maxElements   = 1 << 34 // of one slice: beyond any model that fits in memory
 	maxItems      = 1 << 31 // an item index is an int32
+	maxDepth      = 8       // of shapes within shapes
 	chunk         = 1 << 14 // elements encoded at once
 )
 
@@ -92,6 +93,24 @@ func (e *encoder) matrix(m *linalg.CSR) {
 	e.float32s(m.Vals)
 }
 
+func (e *encoder) bools(x []bool) {
+	e.words(len(x), func(i int) uint32 {
+		if x[i] {
+			return 1
+		}
+		return 0
+	})
+}
+
+// nested writes a shape within a shape.
+func (e *encoder) nested(learned Learned) {
+	if e.err == nil {
+		var n int64
+		n, e.err = learned.WriteTo(e.w)
+		e.n += n
+	}
+}
+
 // close returns what io.WriterTo promises.
 func (e *encoder) close() (int64, error) {
 	if e.err == nil {
@@ -105,9 +124,10 @@ func (e *encoder) close() (int64, error) {
 
 // decoder reads fields and keeps the first error; after it all reads are zero.
 type decoder struct {
-	r   *bufio.Reader
-	buf [4 * chunk]byte
-	err error
+	r     *bufio.Reader
+	buf   [4 * chunk]byte
+	depth int // of shapes within shapes
+	err   error
 }
 
 // shapes lists what reads each learned shape.
@@ -120,6 +140,8 @@ func shapes() map[string]func(*decoder) Learned {
 		shapeItemItem:       func(d *decoder) Learned { return readItemItem(d) },
 		shapeFactors:        func(d *decoder) Learned { return readFactors(d) },
 		shapeEmbedding:      func(d *decoder) Learned { return readEmbedding(d) },
+		shapeMixture:        func(d *decoder) Learned { return readMixture(d) },
+		shapeStacked:        func(d *decoder) Learned { return readStacked(d) },
 		shapeFilter:         func(d *decoder) Learned { return readFilter(d) },
 	}
 }
@@ -167,6 +189,18 @@ func read[T any](d *decoder, shapes map[string]func(*decoder) T) (learned T, err
 		return none, d.fail()
 	}
 	return learned, nil
+}
+
+// nested reads a shape within a shape; nil after an error.
+func (d *decoder) nested() Learned {
+	d.depth++
+	d.check(d.depth <= maxDepth)
+	learned, err := read(d, shapes())
+	d.depth--
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	return learned
 }
 
 // fail tells a damaged file from a reader that broke.
@@ -260,4 +294,14 @@ func (d *decoder) matrix() *linalg.CSR {
 	}
 	d.check(len(lengths) < maxItems, m.Starts[len(lengths)] == len(m.Cols), len(m.Cols) == len(m.Vals))
 	return m
+}
+
+func (d *decoder) bools() []bool {
+	bits := d.int32s()
+	x := make([]bool, len(bits))
+	for i, bit := range bits {
+		d.check(bit == 0 || bit == 1)
+		x[i] = bit == 1
+	}
+	return x
 }

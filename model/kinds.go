@@ -28,6 +28,9 @@ func kinds() []func() Algorithm {
 		func() Algorithm { return NewSLIM() },
 		func() Algorithm { return NewPureSVD() },
 		func() Algorithm { return NewGFCF() },
+		func() Algorithm { return NewFusion() },
+		func() Algorithm { return NewBlend() },
+		func() Algorithm { return NewStack() },
 	}
 }
 

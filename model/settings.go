@@ -15,7 +15,7 @@ import (
 //	Lambda float64 `json:"lambda" range:"1e-9,1e6" tune:"1e-4,1,log"`
 //	Weight string  `json:"weight" oneof:"cosine bm25"`
 //
-// range is what is allowed, bounds included; tune is where the best is looked
+// range is what is allowed, bounds included, of a list its length; tune is where the best is looked
 // for, evenly or by powers ("log"); oneof lists the words a text may be.
 type Setting struct {
 	Name     string
@@ -31,10 +31,15 @@ type Setting struct {
 
 // Settings returns the settings of an algorithm in the order of its fields.
 func Settings(a any) []Setting {
-	v := reflect.ValueOf(a).Elem()
-	var settings []Setting
+	return settingsOf(reflect.ValueOf(a).Elem())
+}
+
+func settingsOf(v reflect.Value) (settings []Setting) {
 	for i := range v.NumField() {
-		if field := v.Type().Field(i); field.Tag.Get("json") != "" {
+		switch field := v.Type().Field(i); {
+		case field.Anonymous:
+			settings = append(settings, settingsOf(v.Field(i))...)
+		case field.Tag.Get("json") != "":
 			settings = append(settings, describe(field, v.Field(i)))
 		}
 	}
@@ -92,6 +97,8 @@ func (s *Setting) check() error {
 		}
 	case v.CanFloat():
 		return within(s.Name, v.Float(), s.Min, s.Max)
+	case v.Kind() == reflect.Slice:
+		return within("the number of "+s.Name, float64(v.Len()), s.Min, s.Max)
 	case v.Kind() == reflect.String && len(s.Choices) > 0 && !slices.Contains(s.Choices, v.String()):
 		return fmt.Errorf("%s is %q, not one of %s", s.Name, v, strings.Join(s.Choices, ", "))
 	}

@@ -75,6 +75,11 @@ var suite = map[string]struct {
 	"warp":              {`{"factors": 8, "epochs": 40, "patience": 0, "batch": 64}`, true},
 	"warp, patience":    {`{"factors": 8, "epochs": 40, "patience": 9, "batch": 64}`, true},
 	"ials, patience":    {`{"factors": 8, "alpha": 1, "patience": 3}`, true},
+	"fusion":            {`{"models": [{"kind": "itemknn"}, {"kind": "ials", "settings": {"factors": 8, "alpha": 1}}]}`, true},
+	"fusion, combmnz":   {`{"models": [{"kind": "itemknn"}, {"kind": "ease", "settings": {"lambda": 5}}], "method": "combmnz"}`, true},
+	"blend":             {`{"models": [{"kind": "itemknn"}, {"kind": "ials", "settings": {"factors": 8, "alpha": 1}}, {"kind": "popular"}]}`, true},
+	"stack":             {`{"models": [{"kind": "itemknn"}, {"kind": "ials", "settings": {"factors": 8, "alpha": 1}}, {"kind": "popular"}], "depth": 10}`, true},
+	"blend, nested":     {`{"models": [{"kind": "fusion", "settings": {"models": [{"kind": "itemknn"}]}}, {"kind": "ease", "settings": {"lambda": 5}}], "scaling": "rank", "buckets": 1}`, true},
 }
 
 func algorithm(t *testing.T, name string) model.Algorithm {
@@ -262,7 +267,7 @@ func TestScoresTogether(t *testing.T) {
 
 // byLot holds the algorithms that draw users, or their samples, by lot: which
 // are drawn depends on the order in which users stand.
-var byLot = []string{"ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, uniform", "warp", "warp, patience"}
+var byLot = []string{"ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, uniform", "warp", "warp, patience", "blend", "blend, nested", "stack"}
 
 // TestRenamedUsers expects that it does not matter in which order users stand.
 func TestRenamedUsers(t *testing.T) {

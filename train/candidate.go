@@ -59,8 +59,9 @@ func withSeed(algorithm interface{ Kind() string }, settings json.RawMessage, se
 	return json.Marshal(given)
 }
 
-// ParseCandidate reads a candidate as it is written on a command line:
-// "ials", or "ials:factors=128,lambda=0.003".
+// ParseCandidate reads a candidate as it is written on a command line: "ials",
+// "ials:factors=128,lambda=0.003", or for hybrids, whose models stand between
+// brackets and bars, "blend:models=[ials:factors=128,alpha=5|itemknn|popular]".
 func ParseCandidate(text string, seed uint64) (Candidate, error) {
 	kind, settings, err := parseSettings(text)
 	if err != nil {
@@ -69,11 +70,11 @@ func ParseCandidate(text string, seed uint64) (Candidate, error) {
 	return NewCandidate(kind, settings, seed)
 }
 
-// parseSettings reads "kind:name=value,name=value".
-func parseSettings(text string) (kind string, object json.RawMessage, err error) {
+// parseSettings reads a kind and its settings, as an object.
+func parseSettings(text string) (kind string, settings json.RawMessage, err error) {
 	kind, rest, _ := strings.Cut(text, ":")
-	settings := map[string]json.RawMessage{}
-	for pair := range strings.SplitSeq(rest, ",") {
+	values := map[string]json.RawMessage{}
+	for _, pair := range splitOutside(rest, ',') {
 		if pair == "" {
 			continue
 		}
@@ -82,15 +83,52 @@ func parseSettings(text string) (kind string, object json.RawMessage, err error)
 			return "", nil, kindred.Errorf(kindred.Invalid,
 				"model %q: %q is no setting (write kind:name=value,name=value)", text, pair)
 		}
-		if !json.Valid([]byte(value)) {
-			value = strconv.Quote(value)
+		if values[name], err = parseValue(value); err != nil {
+			return "", nil, err
 		}
-		settings[name] = json.RawMessage(value)
 	}
-	if object, err = json.Marshal(settings); err != nil {
-		return "", nil, fmt.Errorf("train: model %q: %w", text, err)
+	settings, err = json.Marshal(values)
+	return kind, settings, err
+}
+
+// parseValue reads JSON, models between brackets, or a word.
+func parseValue(text string) (json.RawMessage, error) {
+	if json.Valid([]byte(text)) {
+		return json.RawMessage(text), nil
 	}
-	return kind, object, nil
+	inner, opened := strings.CutPrefix(text, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	if !opened || !closed {
+		return json.RawMessage(strconv.Quote(text)), nil
+	}
+	var components []model.Component
+	for _, part := range splitOutside(inner, '|') {
+		kind, settings, err := parseSettings(part)
+		if err != nil {
+			return nil, err
+		}
+		components = append(components, model.Component{Kind: kind, Settings: settings})
+	}
+	return json.Marshal(components)
+}
+
+// splitOutside splits at a separator that stands outside of brackets.
+func splitOutside(text string, separator byte) (parts []string) {
+	depth, from := 0, 0
+	for at := range len(text) {
+		switch text[at] {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		case separator:
+			if depth == 0 {
+				parts = append(parts, text[from:at])
+				from = at + 1
+			}
+		}
+	}
+	return append(parts, text[from:])
 }
 
 // Settings returns the candidate's settings as JSON, for lineage.

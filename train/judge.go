@@ -27,6 +27,8 @@ type Judged struct {
 	// Better is the mean gain per user over popularity in the deciding
 	// metric, with its standard error; NaN where popularity was not judged.
 	Better eval.Estimate `json:"better_than_popular"`
+	// Behind is the mean gain per user over the best, likewise; 0 for that.
+	Behind eval.Estimate `json:"behind_best"`
 
 	algorithm Candidate
 }
@@ -106,8 +108,8 @@ func (j *judge) writeLists(kind string, options *eval.Options) (finish func() er
 	return func() error { return errors.Join(buffer.Flush(), w.Close()) }, nil
 }
 
-// compare sets each candidate's gain over popularity and orders the
-// candidates best first by the deciding metric.
+// compare sets each candidate's gain over popularity and over the best, and
+// orders the candidates best first by the deciding metric.
 func compare(judged []Judged, metric Metric) {
 	at := slices.IndexFunc(judged, isPopular)
 	for i := range judged {
@@ -120,6 +122,9 @@ func compare(judged []Judged, metric Metric) {
 		judged[i].Better = eval.Paired(judged[i].Metrics.PerUser, popular)
 	}
 	slices.SortStableFunc(judged, func(a, b Judged) int { return byMean(metric.String(), a, b) })
+	for i := range judged {
+		judged[i].Behind = eval.Paired(judged[i].Metrics.PerUser, judged[0].Metrics.PerUser)
+	}
 }
 
 // byMean orders the better by a metric's mean first.

@@ -314,7 +314,20 @@ func TestParseCandidate(t *testing.T) {
 			t.Errorf("settings %s lack %s", c.Settings(), want)
 		}
 	}
-	for _, bad := range []string{"", "magic", "ials:factors", "ials:factor=3", "ials:factors=many", "ials:factors=-1", "popular:factors=2"} {
+	c, err = ParseCandidate("blend:models=[ials:factors=8,alpha=5|fusion:models=[itemknn|popular],method=combsum|ease],buckets=1", 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"models":[{"kind":"ials","settings":{"alpha":5,"factors":8}},` +
+		`{"kind":"fusion","settings":{"method":"combsum","models":[{"kind":"itemknn","settings":{}},{"kind":"popular","settings":{}}]}},` +
+		`{"kind":"ease","settings":{}}],"scaling":"auto","buckets":1,"hold_out":"latest","max_held_out":5,"depth":100,"seed":9}`
+	if got := string(c.Settings()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, bad := range []string{
+		"blend:models=[]", "blend:models=[magic]", "blend:models=[ials:factors=-1]", "blend:models=[ials", "blend:models=ials", "blend:models=[ials|]",
+		"", "magic", "ials:factors", "ials:factor=3", "ials:factors=many", "ials:factors=-1", "popular:factors=2",
+	} {
 		if c, err := ParseCandidate(bad, 1); kindred.KindOf(err) != kindred.Invalid {
 			t.Errorf("%q became %+v with error %v", bad, c, err)
 		}

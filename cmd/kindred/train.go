@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"kindred/eval"
 	"kindred/train"
 )
 
@@ -133,17 +134,21 @@ func printRows(out *output, judged []train.Judged, deciding string) {
 		for _, name := range names {
 			row = append(row, fmt.Sprintf("%.4f", j.Metrics.Estimates[name].Mean))
 		}
-		better := "-"
-		if !math.IsNaN(j.Better.Mean) {
-			better = fmt.Sprintf("%+.4f ± %.4f", j.Better.Mean, 2*j.Better.StdErr)
-		}
-		row = append(row, better, fmt.Sprintf("%.1f s", j.FitTime.Seconds()))
+		row = append(row, difference(j.Better), difference(j.Behind), fmt.Sprintf("%.1f s", j.FitTime.Seconds()))
 		if kinds[j.Kind] > 1 {
 			row = append(row, string(j.Settings))
 		}
 		rows = append(rows, row)
 	}
-	out.table(append(header, "VS POPULAR", "FIT"), rows)
+	out.table(append(header, "VS POPULAR", "VS BEST", "FIT"), rows)
+}
+
+// difference writes a mean difference per user with twice its standard error.
+func difference(e eval.Estimate) string {
+	if math.IsNaN(e.Mean) {
+		return "-"
+	}
+	return fmt.Sprintf("%+.4f ± %.4f", e.Mean, 2*e.StdErr)
 }
 
 // shownMetrics are the columns of the table; --json has them all.

@@ -1,0 +1,283 @@
+package model
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"kindred/dataset"
+	"kindred/linalg"
+)
+
+// TestBlendFindsPlantedWeights makes shortlists whose relevant items lead by
+// planted weights, and expects the search to find them, and 0 for noise.
+func TestBlendFindsPlantedWeights(t *testing.T) {
+	planted := []float32{.5, .35, .15, 0}
+	rng := rand.New(rand.NewPCG(1, 1))
+	lists := make([]shortlist, 400)
+	for n := range lists {
+		l := &lists[n]
+		best, lead := 0, float32(math.Inf(-1))
+		for at := range 60 {
+			row := make([]float32, len(planted))
+			for c := range row {
+				row[c] = rng.Float32()
+			}
+			l.items = append(l.items, int32(at))
+			l.scores[byRange] = append(l.scores[byRange], row...)
+			if score := linalg.Dot(planted, row); score > lead {
+				best, lead = at, score
+			}
+		}
+		l.relevant, l.ideal = []int32{int32(best)}, 1
+	}
+	weights, ndcg := newWeighing(lists, byRange, len(planted)).best()
+	if ndcg < .97 {
+		t.Errorf("NDCG %.3f with weights %v, want about 1", ndcg, weights)
+	}
+	for c := range planted {
+		if math.Abs(float64(weights[c]-planted[c])) > .06 {
+			t.Errorf("weights %v, want about %v", weights, planted)
+			break
+		}
+	}
+}
+
+// TestBlendWeighsByLength plants one component that is right for short
+// histories and one that is right for long ones.
+func TestBlendWeighsByLength(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	var lists []shortlist
+	var cases []dataset.Case
+	for n := range 300 {
+		length := 1 + n%30
+		l := shortlist{relevant: []int32{int32(rng.IntN(40))}, ideal: 1}
+		for at := range int32(40) {
+			right, noise := float32(0), rng.Float32()
+			if at == l.relevant[0] {
+				right = .2 // less than the noise of the other is
+			}
+			row := []float32{right, noise}
+			if length > 10 {
+				row = []float32{noise, right}
+			}
+			l.items = append(l.items, at)
+			l.scores[byRange] = append(l.scores[byRange], row...)
+		}
+		lists = append(lists, l)
+		cases = append(cases, dataset.Case{History: dataset.History{Items: make([]int32, length)}})
+	}
+	a := NewBlend()
+	a.Scaling = "range"
+	b := a.search(lists, cases, 2)
+	m := &Mixture{components: make([]Learned, 2), bounds: b.bounds, weights: b.weights}
+	short, long := m.weightsFor(cases[4].History), m.weightsFor(cases[25].History)
+	if short[0] < .6 || long[1] < .6 {
+		t.Errorf("short histories weigh %v, long ones %v", short, long)
+	}
+}
+
+// TestMixtureIsASum compares a mixture with its definition, for every scaling,
+// and after it was written and read.
+func TestMixtureIsASum(t *testing.T) {
+	const items = 40
+	rng := rand.New(rand.NewPCG(3, 3))
+	components := make([]Learned, 3)
+	for c := range components {
+		p := &Popularity{popular: make([]float32, items), trending: make([]float32, items)}
+		for i := range p.popular {
+			p.popular[i] = rng.Float32()
+		}
+		components[c] = p
+	}
+	data := &dataset.Interactions{Users: dataset.NewDict(), Items: dataset.NewDict(), ByUser: &linalg.CSR{Starts: []int{0}, Width: items}}
+	history := dataset.History{Items: []int32{7, 3, 7}}
+	weights := []float32{.2, .5, .3}
+	for scale, scaled := range map[scoreScale]func([]float32, dataset.History) []float64{
+		byRange: plainRange, byDeviation: plainDeviation, byRank: plainRank,
+	} {
+		m := newMixture(components, data, scale, nil, weights)
+		var file bytes.Buffer
+		if _, err := m.WriteTo(&file); err != nil {
+			t.Fatal(err)
+		}
+		read, err := Read(&file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, again := make([]float32, items), make([]float32, items)
+		m.Score(got, history)
+		read.Score(again, history)
+		want := make([]float64, items)
+		for c := range components {
+			row := make([]float32, items)
+			components[c].Score(row, history)
+			for i, x := range scaled(row, history) {
+				want[i] += float64(weights[c]) * x
+			}
+		}
+		for i := range want {
+			if math.Abs(float64(got[i])-want[i]) > 1e-5 || got[i] != again[i] {
+				t.Fatalf("scaling %d, item %d: %v, read again %v, want %v", scale, i, got[i], again[i], want[i])
+			}
+		}
+	}
+}
+
+func plainMoments(row []float32) (mean, deviation float64) {
+	for _, x := range row {
+		mean += float64(x) / float64(len(row))
+	}
+	for _, x := range row {
+		deviation += (float64(x) - mean) * (float64(x) - mean) / float64(len(row))
+	}
+	return mean, math.Sqrt(deviation)
+}
+
+func plainRange(row []float32, history dataset.History) []float64 {
+	mean, deviation := plainMoments(row)
+	unit := deviation
+	for i, x := range row {
+		if !slices.Contains(history.Items, int32(i)) {
+			unit = max(unit, float64(x)-mean)
+		}
+	}
+	return plainScale(row, mean, unit)
+}
+
+func plainDeviation(row []float32, _ dataset.History) []float64 {
+	mean, deviation := plainMoments(row)
+	return plainScale(row, mean, deviation)
+}
+
+func plainScale(row []float32, mean, unit float64) []float64 {
+	scaled := make([]float64, len(row))
+	for i, x := range row {
+		scaled[i] = (float64(x) - mean) / unit
+	}
+	return scaled
+}
+
+func plainRank(row []float32, history dataset.History) []float64 {
+	scaled := make([]float64, len(row))
+	for i, x := range row {
+		if x == slices.Min(row) {
+			continue
+		}
+		rank := 0
+		for j, y := range row {
+			if y > x && !slices.Contains(history.Items, int32(j)) {
+				rank++
+			}
+		}
+		scaled[i] = 61 / float64(61+rank)
+	}
+	return scaled
+}
+
+// TestMixtureOfUnmetItems expects an item that nobody met to be ranked by the
+// component that knows its content, and not to be held back by the others.
+func TestMixtureOfUnmetItems(t *testing.T) {
+	flat := &Popularity{popular: []float32{5, 4, 3, 0, 0}, trending: make([]float32, 5)} // knows the first three
+	content := &Popularity{popular: []float32{.1, .2, .1, .9, .0001}, trending: make([]float32, 5)}
+	data := &dataset.Interactions{
+		Users: dataset.NewDict(), Items: dataset.NewDict(),
+		ByUser: &linalg.CSR{Starts: []int{0, 3}, Cols: []int32{0, 1, 2}, Vals: []float32{1, 1, 1}, Width: 5},
+	}
+	for _, id := range []string{"a", "b", "c", "d", "e"} {
+		data.Items.Add(id)
+	}
+	scores := make([]float32, 5)
+	newMixture([]Learned{flat, content}, data, byRange, nil, []float32{.9, .1}).Score(scores, dataset.History{})
+	order := []int32{0, 1, 2, 3, 4}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(scores[b], scores[a]) })
+	if order[0] != 3 || order[4] == 3 || scores[3] <= scores[4] {
+		t.Errorf("scores %v: the unmet item of the best content is not first", scores)
+	}
+}
+
+// TestRehearsal expects the latest items, or random ones, to be held out of
+// what is learned, and the history to be what is left.
+func TestRehearsal(t *testing.T) {
+	data := &dataset.Interactions{Users: dataset.NewDict(), Items: dataset.NewDict(), ByUser: &linalg.CSR{Starts: []int{0}, Width: 100}}
+	for range 50 {
+		for k := range 40 {
+			data.ByUser.Cols, data.ByUser.Vals = append(data.ByUser.Cols, int32(k)), append(data.ByUser.Vals, 1)
+			data.Times = append(data.Times, int64(k))
+		}
+		data.ByUser.Starts = append(data.ByUser.Starts, len(data.ByUser.Cols))
+	}
+	for _, c := range []struct {
+		hold   string
+		most   int
+		latest bool
+		each   int
+	}{{"latest", 3, true, 3}, {"latest", 100, true, 4}, {"random", 3, false, 3}} {
+		r := Rehearsal{HoldOut: c.hold, MaxHeldOut: c.most, Seed: 1}
+		train, cases := r.split(data)
+		if len(cases) != 25 || train.ByUser.NNZ() != 50*40-25*c.each {
+			t.Fatalf("%+v: %d cases, %d pairs left", c, len(cases), train.ByUser.NNZ())
+		}
+		latest := true
+		for _, one := range cases {
+			latest = latest && one.Relevant[0] == int32(40-c.each)
+			if len(one.Relevant) != c.each || len(one.History.Items) != 40-c.each || !slices.IsSorted(one.Relevant) {
+				t.Fatalf("%+v: %v is held out of %d", c, one.Relevant, len(one.History.Items))
+			}
+		}
+		if latest != c.latest {
+			t.Errorf("%+v: the latest are held out: %v", c, latest)
+		}
+	}
+}
+
+// TestChoiceFindsPlantedWeights draws choices from a conditional logit and
+// expects its weights back, and derivatives as differences have them.
+func TestChoiceFindsPlantedWeights(t *testing.T) {
+	planted := []float64{1.5, -.8, 0}
+	rng := rand.New(rand.NewPCG(4, 4))
+	c := choice{features: 3, lambda: 1e-6}
+	for range 4000 {
+		rows, best, lead := make([]float32, 0, 60), int32(0), math.Inf(-1)
+		for at := range int32(20) {
+			utility := -math.Log(-math.Log(rng.Float64())) // Gumbel noise makes the logit
+			for _, w := range planted {
+				x := rng.NormFloat64()
+				rows = append(rows, float32(x))
+				utility += w * x
+			}
+			if utility > lead {
+				best, lead = at, utility
+			}
+		}
+		c.x, c.chosen = append(c.x, rows), append(c.chosen, []int32{best})
+	}
+	w, err := c.maximise()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for f := range planted {
+		if math.Abs(w[f]-planted[f]) > .08 {
+			t.Errorf("weights %.3f, want about %v", w, planted)
+			break
+		}
+	}
+	at := []float64{.3, .2, -.1}
+	_, gradient, hessian := c.derivatives(at)
+	for f := range at {
+		const h = 1e-4
+		up, down := slices.Clone(at), slices.Clone(at)
+		up[f], down[f] = at[f]+h, at[f]-h
+		above, gradientAbove, _ := c.derivatives(up)
+		below, gradientBelow, _ := c.derivatives(down)
+		if want := (above - below) / (2 * h); math.Abs(gradient[f]-want) > 1e-5 {
+			t.Errorf("gradient %g, want %g", gradient[f], want)
+		}
+		if want := -(gradientAbove[f] - gradientBelow[f]) / (2 * h); math.Abs(hessian[f*4]-want) > 1e-4 {
+			t.Errorf("curvature %g, want %g", hessian[f*4], want)
+		}
+	}
+}
