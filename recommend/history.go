@@ -28,14 +28,15 @@ const (
 
 // profile is what recommending needs of a user's events. It never changes.
 type profile struct {
-	steps []step           // distinct items that say what the user likes, oldest first
-	other []kindred.ItemID // what the user knows besides: disliked, rated low
+	steps  []step  // distinct items that say what the user likes, oldest first
+	other  []step  // what the user knows besides: disliked, rated low
+	visits []visit // every event that the steps sum up, oldest first
 
 	last atomic.Pointer[places] // for the dictionary asked for last
 }
 
 // size is what the profile counts for in the cache.
-func (p *profile) size() int { return 1 + len(p.steps) + len(p.other) }
+func (p *profile) size() int { return 1 + len(p.steps) + len(p.other) + len(p.visits)/visitsInStep }
 
 // places are a profile's items as indices of one dictionary; -1: not in it.
 type places struct {
@@ -54,8 +55,8 @@ func (p *profile) in(items *dataset.Dict) *places {
 	for i := range p.steps {
 		found.steps[i] = indexOf(items, p.steps[i].item)
 	}
-	for i, id := range p.other {
-		found.other[i] = indexOf(items, id)
+	for i := range p.other {
+		found.other[i] = indexOf(items, p.other[i].item)
 	}
 	p.last.Store(found)
 	return found
@@ -74,7 +75,20 @@ type step struct {
 	kind   kindred.Kind // the strongest of what was done with it
 	weight float64      // as training weighs it, at the moment of the last event
 	time   int64        // unix milliseconds of that event
+
+	isRejected bool // since it was last liked
+	isRated    bool
+	rating     float32 // the last
 }
+
+// visit is one event of a step's item.
+type visit struct {
+	time int64 // unix milliseconds
+	step int32 // in profile.steps
+}
+
+// visitsInStep is how many visits take the memory of a step.
+const visitsInStep = 4
 
 // histories caches profiles. A new event makes its user's profile leave the
 // cache, so that the next request reads it from the store again.
@@ -179,10 +193,11 @@ func (h *histories) forgetAll() {
 // the item was wanted. Whatever was done with an item makes it known; being
 // shown it (impression) does not, nor does searching.
 func (p *profile) after(events []kindred.Event, weights dataset.Settings) *profile {
-	next := &profile{steps: slices.Clone(p.steps)}
-	place := make(map[kindred.ItemID]int, len(p.steps)+len(events))
-	for i := range p.steps {
-		place[p.steps[i].item] = i
+	all := slices.Concat(p.steps, p.other)
+	visits := slices.Clone(p.visits)
+	place := make(map[kindred.ItemID]int, len(all)+len(events))
+	for i := range all {
+		place[all[i].item] = i
 	}
 	least := leastRating(events, weights)
 	for i := range events {
@@ -192,42 +207,84 @@ func (p *profile) after(events []kindred.Event, weights dataset.Settings) *profi
 		}
 		at, known := place[e.Item]
 		if !known {
-			at = len(next.steps)
+			at = len(all)
 			place[e.Item] = at
-			next.steps = append(next.steps, step{item: e.Item})
+			all = append(all, step{item: e.Item})
 		}
-		next.steps[at].take(e, weightOf(e, weights, least), weights.HalfLife)
+		weight := weightOf(e, weights, least)
+		all[at].take(e, weight, weights)
+		switch {
+		case e.Kind == kindred.Dislike:
+			visits = slices.DeleteFunc(visits, func(v visit) bool { return int(v.step) == at })
+		case weight > 0:
+			visits = append(visits, visit{e.Time.UnixMilli(), int32(at)})
+		}
 	}
-	for _, id := range p.other {
-		if _, known := place[id]; !known {
-			next.other = append(next.other, id)
+	return arrange(all, visits)
+}
+
+// arrange makes a profile of steps in any order and of visits that name them
+// by their place there.
+func arrange(all []step, visits []visit) *profile {
+	next := &profile{visits: visits}
+	order := make([]int32, 0, len(all)) // of the liked
+	for i := range all {
+		if all[i].weight > 0 {
+			order = append(order, int32(i))
+		} else {
+			next.other = append(next.other, all[i])
 		}
 	}
-	next.steps = slices.DeleteFunc(next.steps, func(s step) bool {
-		if s.weight <= 0 {
-			next.other = append(next.other, s.item)
-		}
-		return s.weight <= 0
-	})
-	slices.SortStableFunc(next.steps, func(a, b step) int { return cmp.Compare(a.time, b.time) })
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(all[a].time, all[b].time) })
+	now := make([]int32, len(all)) // place of each step in next.steps
+	for to, from := range order {
+		next.steps = append(next.steps, all[from])
+		now[from] = int32(to)
+	}
+	for k := range visits {
+		visits[k].step = now[visits[k].step]
+	}
+	slices.SortStableFunc(visits, func(a, b visit) int { return cmp.Compare(a.time, b.time) })
 	return next
 }
 
 // take counts an event of the step's item.
-func (s *step) take(e *kindred.Event, weight float64, halfLife time.Duration) {
+func (s *step) take(e *kindred.Event, weight float64, weights dataset.Settings) {
 	if e.Kind == kindred.Dislike {
-		s.weight = 0
+		s.weight, s.isRejected = 0, true
 		return
+	}
+	if e.Kind == kindred.Rating && counts(e.Kind, weights) {
+		s.isRated, s.rating = true, float32(e.Value)
+		s.isRejected = s.isRejected || weight <= 0
 	}
 	if weight <= 0 {
 		return
 	}
 	at := e.Time.UnixMilli()
-	s.weight = s.weight*decay(at-s.time, halfLife) + weight
-	s.time = at
+	s.weight = s.weight*decay(at-s.time, weights.HalfLife) + weight
+	s.time, s.isRejected = at, false
 	if strength(e.Kind) >= strength(s.kind) {
 		s.kind = e.Kind
 	}
+}
+
+// counts says whether a kind teaches anything.
+func counts(kind kindred.Kind, weights dataset.Settings) bool {
+	weight, named := weights.Weights[kind]
+	return !named || weight > 0
+}
+
+// weightAt is what a step still weighs; 0 if next to nothing, as in training.
+func (s *step) weightAt(now time.Time, weights dataset.Settings) float64 {
+	weight := s.weight * decay(now.UnixMilli()-s.time, weights.HalfLife)
+	if weights.MaxWeight > 0 {
+		weight = min(weight, weights.MaxWeight)
+	}
+	if weight < 1e-9 {
+		return 0
+	}
+	return weight
 }
 
 // decay is what a weight still counts for after some milliseconds.
@@ -304,23 +361,43 @@ func (p *profile) with(session []SessionItem, weights dataset.Settings, now time
 // history translates the profile into a model's indices, weights as they are
 // now; items the model does not know are left out. dst's slices are reused.
 func (p *profile) history(dst *dataset.History, items *dataset.Dict, weights dataset.Settings, now time.Time) {
-	dst.Items, dst.Weights, dst.Times = dst.Items[:0], dst.Weights[:0], dst.Times[:0]
-	dst.Now = now.Unix()
+	*dst = dataset.History{
+		Items: dst.Items[:0], Weights: dst.Weights[:0], Times: dst.Times[:0], Steps: dst.Steps[:0], StepTimes: dst.StepTimes[:0],
+		Rated: dst.Rated[:0], Ratings: dst.Ratings[:0], Disliked: dst.Disliked[:0], Now: now.Unix(),
+	}
 	found := p.in(items)
 	for i := range p.steps {
 		s, index := &p.steps[i], found.steps[i]
-		if index < 0 {
-			continue
-		}
-		weight := s.weight * decay(now.UnixMilli()-s.time, weights.HalfLife)
-		if weights.MaxWeight > 0 {
-			weight = min(weight, weights.MaxWeight)
-		}
-		if weight < 1e-9 { // what training leaves out too
+		weight := s.weightAt(now, weights)
+		if index < 0 || weight == 0 {
 			continue
 		}
 		dst.Items = append(dst.Items, index)
 		dst.Weights = append(dst.Weights, float32(weight))
 		dst.Times = append(dst.Times, s.time/1000)
+		addRating(dst, s, index)
+	}
+	for _, v := range p.visits {
+		if index := found.steps[v.step]; index >= 0 && (weights.HalfLife == 0 || p.steps[v.step].weightAt(now, weights) > 0) {
+			dst.Steps = append(dst.Steps, index)
+			dst.StepTimes = append(dst.StepTimes, v.time/1000)
+		}
+	}
+	for i := range p.other {
+		s, index := &p.other[i], found.other[i]
+		if index < 0 {
+			continue
+		}
+		addRating(dst, s, index)
+		if s.isRejected {
+			dst.Disliked = append(dst.Disliked, index)
+		}
+	}
+}
+
+func addRating(dst *dataset.History, s *step, index int32) {
+	if s.isRated {
+		dst.Rated = append(dst.Rated, index)
+		dst.Ratings = append(dst.Ratings, s.rating)
 	}
 }

@@ -168,7 +168,7 @@ func (l *list) fromNeighbours(want int) {
 			l.scored = l.scored[:0]
 			items, weights := learned.Neighbours(i)
 			for n, j := range items {
-				if len(l.scored) < missing && !skip.Has(int(j)) {
+				if len(l.scored) < missing && weights[n] > 0 && !skip.Has(int(j)) {
 					l.scored = append(l.scored, linalg.Scored{Index: j, Score: weights[n]})
 				}
 			}
@@ -224,7 +224,9 @@ func (l *list) fromNewest() {
 	for i := range l.taste.steps {
 		l.hide(l.taste.steps[i].item)
 	}
-	l.hide(l.taste.other...)
+	for i := range l.taste.other {
+		l.hide(l.taste.other[i].item)
+	}
 	for item := range l.catalogue.newestFirst() {
 		if l.isFull() {
 			return

@@ -143,15 +143,24 @@ func (w *twin) history(q recommend.Request, items *dataset.Dict) (h dataset.Hist
 	for n, s := range q.Session {
 		b.Add(&kindred.Event{User: "x", Item: s.Item, Kind: s.Kind, Value: 1, Time: moment.Add(time.Duration(n) * time.Second)})
 	}
+	for _, id := range items.IDs() { // somebody likes everything, so that no item is left out
+		b.Add(&kindred.Event{User: "everybody", Item: kindred.ItemID(id), Kind: kindred.View, Time: moment})
+	}
 	x, err := b.Build(moment)
 	must(w.tb, err)
-	if x.Users.Len() == 0 {
+	user, known := x.Users.Index("x")
+	if !known {
 		return h
 	}
-	all := x.History(0)
+	all := x.History(int(user))
 	for n, i := range all.Items {
 		if index, known := items.Index(x.Items.ID(i)); known {
 			h.Items, h.Weights = append(h.Items, index), append(h.Weights, all.Weights[n])
+		}
+	}
+	for _, i := range all.Disliked {
+		if index, known := items.Index(x.Items.ID(i)); known {
+			h.Disliked = append(h.Disliked, index)
 		}
 	}
 	return h
