@@ -72,11 +72,12 @@ func fitAll(ctx context.Context, algorithms []Algorithm, data *dataset.Interacti
 // users went on to. It should resemble what the hybrid will be used for.
 type Rehearsal struct {
 	// HoldOut says which of a user's items: the latest, for what comes next, or
-	// random ones, for what is missing. Where a user's items all have one time
-	// the latest are random, too.
+	// random ones, for what is missing. What was done at one moment has no
+	// order: the latest include all of their moment, as a basket, and where a
+	// user's items all have one time they are random, too.
 	HoldOut string `json:"hold_out" oneof:"latest random"`
-	// MaxHeldOut bounds how many of a user; a tenth, rounded up, is the other
-	// bound.
+	// MaxHeldOut bounds how many of a user, but for the rest of a moment; a
+	// tenth, rounded up, is the other bound.
 	MaxHeldOut int    `json:"max_held_out" range:"1,1000"`
 	Depth      int    `json:"depth" range:"1,1000"` // items that each component proposes
 	Seed       uint64 `json:"seed"`
@@ -103,11 +104,16 @@ func (r *Rehearsal) split(data *dataset.Interactions) (train *dataset.Interactio
 	for _, c := range users {
 		h := data.History(int(c.User))
 		items := slices.Clone(h.Items)
+		stay := len(items) - min(r.MaxHeldOut, (len(items)+9)/10)
 		if r.HoldOut == "random" || h.Times == nil || h.Times[0] == h.Times[len(items)-1] {
 			rng := rand.New(rand.NewPCG(r.Seed, uint64(c.User)))
 			rng.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+		} else {
+			for first := h.Times[stay]; stay > 1 && h.Times[stay-1] == first; {
+				stay--
+			}
 		}
-		out[c.User] = items[len(items)-min(r.MaxHeldOut, (len(items)+9)/10):]
+		out[c.User] = items[stay:]
 	}
 	train = data.Without(out)
 	for _, c := range users {

@@ -206,7 +206,7 @@ func TestRehearsal(t *testing.T) {
 	for range 50 {
 		for k := range 40 {
 			data.ByUser.Cols, data.ByUser.Vals = append(data.ByUser.Cols, int32(k)), append(data.ByUser.Vals, 1)
-			data.Times = append(data.Times, int64(k))
+			data.Times = append(data.Times, int64(k-k%2)) // two at each moment
 		}
 		data.ByUser.Starts = append(data.ByUser.Starts, len(data.ByUser.Cols))
 	}
@@ -215,7 +215,7 @@ func TestRehearsal(t *testing.T) {
 		most   int
 		latest bool
 		each   int
-	}{{"latest", 3, true, 3}, {"latest", 100, true, 4}, {"random", 3, false, 3}} {
+	}{{"latest", 3, true, 4}, {"latest", 100, true, 4}, {"latest", 2, true, 2}, {"random", 3, false, 3}} {
 		r := Rehearsal{HoldOut: c.hold, MaxHeldOut: c.most, Seed: 1}
 		train, cases := r.split(data)
 		if len(cases) != 25 || train.ByUser.NNZ() != 50*40-25*c.each {
