@@ -133,16 +133,23 @@ type decoder struct {
 // shapes lists what reads each learned shape.
 func shapes() map[string]func(*decoder) Learned {
 	return map[string]func(*decoder) Learned{
-		shapePopularity:     func(d *decoder) Learned { return readPopularity(d) },
-		shapeUserNeighbours: func(d *decoder) Learned { return readUserNeighbours(d) },
-		shapeRepeats:        func(d *decoder) Learned { return readRepeats(d) },
-		shapeRules:          func(d *decoder) Learned { return readRules(d) },
-		shapeItemItem:       func(d *decoder) Learned { return readItemItem(d) },
-		shapeFactors:        func(d *decoder) Learned { return readFactors(d) },
-		shapeEmbedding:      func(d *decoder) Learned { return readEmbedding(d) },
-		shapeMixture:        func(d *decoder) Learned { return readMixture(d) },
-		shapeStacked:        func(d *decoder) Learned { return readStacked(d) },
-		shapeFilter:         func(d *decoder) Learned { return readFilter(d) },
+		shapePopularity:       func(d *decoder) Learned { return readPopularity(d) },
+		shapeUserNeighbours:   func(d *decoder) Learned { return readUserNeighbours(d) },
+		shapeRepeats:          func(d *decoder) Learned { return readRepeats(d) },
+		shapeRules:            func(d *decoder) Learned { return readRules(d) },
+		shapeItemItem:         func(d *decoder) Learned { return readItemItem(d) },
+		shapeFactors:          func(d *decoder) Learned { return readFactors(d) },
+		shapeEmbedding:        func(d *decoder) Learned { return readEmbedding(d) },
+		shapeMixture:          func(d *decoder) Learned { return readMixture(d) },
+		shapeStacked:          func(d *decoder) Learned { return readStacked(d) },
+		shapeFilter:           func(d *decoder) Learned { return readFilter(d) },
+		shapeBiases:           func(d *decoder) Learned { return readBiases(d) },
+		shapeDeviations:       func(d *decoder) Learned { return readDeviations(d) },
+		shapeRatingNeighbours: func(d *decoder) Learned { return readRatingNeighbours(d) },
+		shapeRatingPeople:     func(d *decoder) Learned { return readRatingPeople(d) },
+		shapeRatingParts:      func(d *decoder) Learned { return readRatingParts(d) },
+		shapeRatingFactors:    func(d *decoder) Learned { return readRatingFactors(d) },
+		shapeRatingDraws:      func(d *decoder) Learned { return readRatingDraws(d) },
 	}
 }
 

@@ -31,6 +31,13 @@ func kinds() []func() Algorithm {
 		func() Algorithm { return NewFusion() },
 		func() Algorithm { return NewBlend() },
 		func() Algorithm { return NewStack() },
+		func() Algorithm { return NewBaseline() },
+		func() Algorithm { return NewSlopeOne() },
+		func() Algorithm { return NewRatingKNN() },
+		func() Algorithm { return NewRatingNMF() },
+		func() Algorithm { return NewSVD() },
+		func() Algorithm { return NewSVDPP() },
+		func() Algorithm { return NewBayesMF() },
 	}
 }
 

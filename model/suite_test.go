@@ -80,6 +80,14 @@ var suite = map[string]struct {
 	"blend":             {`{"models": [{"kind": "itemknn"}, {"kind": "ials", "settings": {"factors": 8, "alpha": 1}}, {"kind": "popular"}]}`, true},
 	"stack":             {`{"models": [{"kind": "itemknn"}, {"kind": "ials", "settings": {"factors": 8, "alpha": 1}}, {"kind": "popular"}], "depth": 10}`, true},
 	"blend, nested":     {`{"models": [{"kind": "fusion", "settings": {"models": [{"kind": "itemknn"}]}}, {"kind": "ease", "settings": {"lambda": 5}}], "scaling": "rank", "buckets": 1}`, true},
+	"baseline":          {`{}`, false},
+	"slopeone":          {`{"min_users": 2}`, false},
+	"ratingknn":         {`{"shrink": 5}`, true},
+	"ratingknn, users":  {`{"by": "users", "shrink": 5}`, true},
+	"ratingnmf":         {`{"factors": 8, "lambda": 0.3}`, true},
+	"svd":               {`{"factors": 16, "lambda": 0.02, "learn_rate": 0.05}`, true},
+	"bayesmf":           {`{"factors": 6, "burn": 15, "samples": 15}`, true},
+	"svdpp":             {`{"factors": 16, "lambda": 0.02, "learn_rate": 0.05}`, true},
 }
 
 func algorithm(t *testing.T, name string) model.Algorithm {
@@ -216,6 +224,9 @@ func TestDegenerateInput(t *testing.T) {
 		"twice":        {Items: []int32{0, 0}, Weights: []float32{2, 1}, Times: []int64{1, 2}},
 		"small weight": {Items: []int32{0}, Weights: []float32{1e-30}},
 		"long":         {Items: slices.Repeat([]int32{0}, 500)},
+		"rated":        {Rated: []int32{0, -1, 99}, Ratings: []float32{3, 4, 5}},
+		"far rating":   {Rated: []int32{0}, Ratings: []float32{1e30}},
+		"no rating":    {Rated: []int32{0}, Ratings: []float32{float32(math.NaN())}},
 	}
 	for name := range suite {
 		t.Run(name, func(t *testing.T) {
@@ -267,22 +278,24 @@ func TestScoresTogether(t *testing.T) {
 
 // byLot holds the algorithms that draw users, or their samples, by lot: which
 // are drawn depends on the order in which users stand.
-var byLot = []string{"ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, uniform", "warp", "warp, patience", "blend", "blend, nested", "stack"}
+var byLot = []string{"bayesmf", "ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, uniform", "warp", "warp, patience", "blend", "blend, nested", "stack"}
 
 // TestRenamedUsers expects that it does not matter in which order users stand.
 func TestRenamedUsers(t *testing.T) {
 	data := clusters(80, 40, 4, 1)
 	data.Times = nil
 	renamed := make([][]int32, data.ByUser.Rows())
-	for to, from := range rand.New(rand.NewPCG(3, 3)).Perm(len(renamed)) {
+	order := rand.New(rand.NewPCG(3, 3)).Perm(len(renamed))
+	for to, from := range order {
 		renamed[to] = data.History(from).Items
 	}
+	again := withRatings(interactions(40, renamed...), data, order, func(int) int32 { return -1 })
 	for name := range suite {
 		t.Run(name, func(t *testing.T) {
 			if slices.Contains(byLot, name) {
 				t.Skip("draws by lot")
 			}
-			learned, other := fit(t, algorithm(t, name), data), fit(t, algorithm(t, name), interactions(40, renamed...))
+			learned, other := fit(t, algorithm(t, name), data), fit(t, algorithm(t, name), again)
 			for u := range renamed {
 				want, got := scoresOf(learned, data.History(u)), scoresOf(other, data.History(u))
 				for i := range want {
@@ -300,7 +313,7 @@ func TestRenamedUsers(t *testing.T) {
 func TestQuality(t *testing.T) {
 	full := clusters(400, 120, 6, 5)
 	train, hidden := hideLast(full)
-	bounds := map[string][2]float64{"popular": {.05, .25}, "rules, basket": {.1, .5}, "repeat": {.05, .25}, "repeat, timed": {0, .3}}
+	bounds := map[string][2]float64{"baseline": {.1, .3}, "slopeone": {.1, .6}, "popular": {.05, .25}, "rules, basket": {.1, .5}, "repeat": {.05, .25}, "repeat, timed": {0, .3}}
 	for name := range suite {
 		t.Run(name, func(t *testing.T) {
 			learned := fit(t, algorithm(t, name), train)
@@ -352,7 +365,45 @@ func checkerboard(size int) *dataset.Interactions {
 			}
 		}
 	}
-	return interactions(size, rows...)
+	return rated(interactions(size, rows...), 2)
+}
+
+// rated adds ratings: 5 for what a user met of the own group, 4 for the rest
+// of what was met, and 1 for some items of other groups.
+func rated(data *dataset.Interactions, groups int) *dataset.Interactions {
+	ratings := &linalg.CSR{Starts: []int{0}, Width: data.ByUser.Width}
+	for u := range data.ByUser.Rows() {
+		met, _ := data.ByUser.Row(u)
+		for _, i := range met {
+			ratings.Cols = append(ratings.Cols, i)
+			ratings.Vals = append(ratings.Vals, map[bool]float32{true: 5, false: 4}[(int(i)-u)%groups == 0])
+		}
+		for i := range int32(ratings.Width) {
+			if (int(i)-u)%groups != 0 && (int(i)*7+u*3)%11 < 4 && !slices.Contains(met, i) {
+				ratings.Cols, ratings.Vals = append(ratings.Cols, i), append(ratings.Vals, 1)
+			}
+		}
+		ratings.Starts = append(ratings.Starts, len(ratings.Cols))
+	}
+	data.Ratings = ratings
+	return data
+}
+
+// withRatings gives row to of data the ratings of row from[to] of others,
+// without those of an item.
+func withRatings(data, others *dataset.Interactions, from []int, without func(row int) int32) *dataset.Interactions {
+	ratings := &linalg.CSR{Starts: []int{0}, Width: data.ByUser.Width}
+	for _, row := range from {
+		cols, vals := others.Ratings.Row(row)
+		for k, i := range cols {
+			if i != without(row) {
+				ratings.Cols, ratings.Vals = append(ratings.Cols, i), append(ratings.Vals, vals[k])
+			}
+		}
+		ratings.Starts = append(ratings.Starts, len(ratings.Cols))
+	}
+	data.Ratings = ratings
+	return data
 }
 
 // clusters returns users who mostly meet the items of their own cluster, 5 to
@@ -377,7 +428,7 @@ func clusters(users, items, groups int, seed uint64) *dataset.Interactions {
 			data.Times = append(data.Times, int64(1_700_000_000+86_400*k+u))
 		}
 	}
-	return data
+	return rated(data, groups)
 }
 
 // hideLast takes each user's last item away.
@@ -387,7 +438,8 @@ func hideLast(full *dataset.Interactions) (train *dataset.Interactions, hidden [
 		items := full.History(u).Items
 		rows[u], hidden = items[:len(items)-1], append(hidden, items[len(items)-1])
 	}
-	return interactions(full.ByUser.Width, rows...), hidden
+	train = interactions(full.ByUser.Width, rows...)
+	return withRatings(train, full, indices(len(rows)), func(row int) int32 { return hidden[row] }), hidden
 }
 
 // interactions returns one row a user, all weights 1, without times.
@@ -398,7 +450,12 @@ func interactions(items int, rows ...[]int32) *dataset.Interactions {
 		m.Starts = append(m.Starts, len(m.Cols))
 	}
 	m.Vals = slices.Repeat([]float32{1}, len(m.Cols))
-	data := &dataset.Interactions{Users: dataset.NewDict(), Items: dataset.NewDict(), ByUser: m}
+	ratings := *m
+	ratings.Vals = slices.Clone(m.Vals)
+	for k, i := range m.Cols {
+		ratings.Vals[k] += float32(i % 5)
+	}
+	data := &dataset.Interactions{Users: dataset.NewDict(), Items: dataset.NewDict(), ByUser: m, Ratings: &ratings}
 	for u := range rows {
 		data.Users.Add(fmt.Sprintf("u%d", u))
 	}
@@ -406,6 +463,13 @@ func interactions(items int, rows ...[]int32) *dataset.Interactions {
 		data.Items.Add(fmt.Sprintf("i%d", i))
 	}
 	return data
+}
+
+func indices(n int) (all []int) {
+	for k := range n {
+		all = append(all, k)
+	}
+	return all
 }
 
 // weighted gives the entries the weights by turns.

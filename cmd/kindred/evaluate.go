@@ -17,6 +17,7 @@ type evaluateCmd struct {
 	Ranking evaluateRankingCmd `cmd:"" default:"withargs" help:"Rank all items for every user, on what is stored or on files you name."`
 	Next    evaluateNextCmd    `cmd:"" help:"Rank all items as what comes next in sequences or sessions of files you name."`
 	Rows    evaluateRowsCmd    `cmd:"" help:"Judge rankers on files of labelled rows (libsvm, libffm, CSV), and predict."`
+	Ratings evaluateRatingsCmd `cmd:"" help:"Predict ratings on files you name: RMSE and MAE, by folds or on a given test."`
 }
 
 type evaluateRankingCmd struct {

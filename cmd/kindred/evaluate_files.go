@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"kindred"
@@ -48,7 +46,7 @@ func (f *explicitFlags) settings(candidates []train.Candidate) train.ExplicitSet
 		settings.RefitFrom = dataset.ValidationPart
 	}
 	if f.Lists != "" {
-		settings.Lists = f.listsFile(candidates)
+		settings.Lists = fileForKind(f.Lists, candidates)
 	}
 	return settings
 }
@@ -103,22 +101,6 @@ func (f *explicitFlags) split(data *train.Explicit, candidates []train.Candidate
 		data.HoldBack(f.ValidShare, f.Seed)
 	}
 	return nil
-}
-
-// listsFile returns what opens the file of ranked lists: the one named, with
-// the kind behind its name where there are several kinds.
-func (f *explicitFlags) listsFile(candidates []train.Candidate) func(kind string) (io.WriteCloser, error) {
-	several := false
-	for _, candidate := range candidates {
-		several = several || candidate.Kind() != candidates[0].Kind()
-	}
-	return func(kind string) (io.WriteCloser, error) {
-		path := f.Lists
-		if several {
-			path = fmt.Sprintf("%s.%s", path, kind)
-		}
-		return os.Create(path)
-	}
 }
 
 // printExplicit prints what a judgement on files was of, up to the table of
