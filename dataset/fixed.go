@@ -41,12 +41,16 @@ func NewFixed() *Fixed {
 	return &Fixed{Users: NewDict(), Items: NewDict(), catalogue: described{}, people: described{}}
 }
 
-// AddItem takes in what describes an item. It does not put the item into the
-// catalogue: that is for the parts to say.
-func (f *Fixed) AddItem(item *kindred.Item) { f.catalogue[string(item.ID)] = ItemAttributes(item) }
-
-// AddUser takes in what describes a user.
-func (f *Fixed) AddUser(user *kindred.User) { f.people[string(user.ID)] = user.Attributes }
+// Describe takes in what is said of items and users. It puts none of them among
+// the items or users: that is for the parts to say.
+func (f *Fixed) Describe(items []*kindred.Item, users []*kindred.User) {
+	for _, item := range items {
+		f.catalogue[string(item.ID)] = ItemAttributes(item)
+	}
+	for _, user := range users {
+		f.people[string(user.ID)] = user.Attributes
+	}
+}
 
 // Add puts a user's meeting with an item into a part. time is in unix seconds,
 // or any number that grows with time. It panics if there is no such part or

@@ -139,6 +139,7 @@ func shapes() map[string]func(*decoder) Learned {
 		shapeRules:            func(d *decoder) Learned { return readRules(d) },
 		shapeItemItem:         func(d *decoder) Learned { return readItemItem(d) },
 		shapeFactors:          func(d *decoder) Learned { return readFactors(d) },
+		shapeFeatured:         func(d *decoder) Learned { return readFeatureFactors(d) },
 		shapeEmbedding:        func(d *decoder) Learned { return readEmbedding(d) },
 		shapeMixture:          func(d *decoder) Learned { return readMixture(d) },
 		shapeStacked:          func(d *decoder) Learned { return readStacked(d) },

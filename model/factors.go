@@ -162,6 +162,11 @@ func (m *Factors) take() *foldIn {
 // WriteTo writes the shape for Read.
 func (m *Factors) WriteTo(w io.Writer) (int64, error) {
 	e := newEncoder(w, shapeFactors)
+	m.write(e)
+	return e.close()
+}
+
+func (m *Factors) write(e *encoder) {
 	e.f64(m.objective.Unobserved)
 	e.f64(m.objective.Lambda)
 	e.f64(m.objective.Nu)
@@ -172,7 +177,6 @@ func (m *Factors) WriteTo(w io.Writer) (int64, error) {
 	e.float32s(m.gram)
 	e.float32s(m.encoding)
 	e.float32s(m.vectors)
-	return e.close()
 }
 
 func readFactors(d *decoder) *Factors {

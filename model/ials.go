@@ -175,10 +175,11 @@ type alternation struct {
 
 // side is the users or the items.
 type side struct {
-	met     *linalg.CSR // rows of the other side, and confidences
-	refused *linalg.CSR // as met; nil: none
-	vectors []float32   // rows×factors, row-major
-	gram    []float32   // factors×factors: vectorsᵀ·vectors
+	met     *linalg.CSR  // rows of the other side, and confidences
+	refused *linalg.CSR  // as met; nil: none
+	prior   *expectation // what vectors are drawn to; nil: zero
+	vectors []float32    // rows×factors, row-major
+	gram    []float32    // factors×factors: vectorsᵀ·vectors
 	// By row, from the last time the side was solved for.
 	observed, penalty []float64
 }
@@ -188,6 +189,8 @@ type halfScratch struct {
 	ridge    ridge
 	diagonal []float32 // factors
 	ones     []float32 // as many as the longest row has pairs
+	// What a vector is drawn to, and from where its solution is sought.
+	expected, from []float32 // factors
 	// The pairs of a row that refused some.
 	rows             []int32
 	weights, targets []float32
@@ -255,6 +258,8 @@ func (fit *alternation) half(ctx context.Context, solved, fixed *side) error {
 	if fit.block > 0 {
 		solved.rotate(rotation, d) // blocks start from what there was
 	}
+	fixed.prior.rotate(rotation)
+	solved.prior.rotate(rotation)
 	gram := make([]float32, d)
 	for f := range gram {
 		gram[f] = max(0, fixed.gram[f*d+f])
@@ -282,12 +287,22 @@ func (fit *alternation) row(w *halfScratch, solved, fixed *side, gram []float32,
 		return
 	}
 	fit.objective.diagonal(w.diagonal, gram, n, others)
+	penalty := fit.objective.penalty(n, others)
+	if solved.prior != nil {
+		w.expected, w.from = sized(w.expected, d), sized(w.from, d)
+		solved.prior.mean(w.expected, r)
+		copy(w.from, w.expected)
+		centre(w.from, w.diagonal, penalty)
+		solved.observed[r] = w.ridge.solveFrom(x, w.from, fixed.vectors, rows, weights, targets, w.diagonal)
+		solved.penalty[r] = penalty * distance(x, w.expected)
+		return
+	}
 	if fit.block > 0 && fit.block < d {
 		solved.observed[r] = w.ridge.improve(x, fixed.vectors, rows, weights, targets, w.diagonal, fit.block)
 	} else {
 		solved.observed[r] = w.ridge.solve(x, fixed.vectors, rows, weights, targets, w.diagonal)
 	}
-	solved.penalty[r] = fit.objective.penalty(n, others) * float64(linalg.Dot(x, x))
+	solved.penalty[r] = penalty * float64(linalg.Dot(x, x))
 }
 
 // pairs returns the observed pairs of row r of a side, those that met in
@@ -359,13 +374,15 @@ func (s *side) diagonalise(factors int) (rotation []float32, err error) {
 }
 
 // rotate multiplies every vector by the rotation.
-func (s *side) rotate(rotation []float32, factors int) {
+func (s *side) rotate(rotation []float32, factors int) { rotate(s.vectors, rotation, factors) }
+
+func rotate(all, rotation []float32, factors int) {
 	const rows = 256 // together; enough for the matrix product to be fast
-	n := s.met.Rows()
+	n := len(all) / factors
 	turned := make([][]float32, workers())
 	linalg.Parallel(len(turned), (n+rows-1)/rows, func(worker, lo, hi int) {
 		for b := lo; b < hi; b++ {
-			vectors := s.vectors[b*rows*factors : min((b+1)*rows, n)*factors]
+			vectors := all[b*rows*factors : min((b+1)*rows, n)*factors]
 			turned[worker] = sized(turned[worker], len(vectors))
 			clear(turned[worker])
 			linalg.GemmT(turned[worker], vectors, rotation, len(vectors)/factors, factors, factors)

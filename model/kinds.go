@@ -24,6 +24,8 @@ func kinds() []func() Algorithm {
 		func() Algorithm { return NewNMF() },
 		func() Algorithm { return NewBPR() },
 		func() Algorithm { return NewWARP() },
+		func() Algorithm { return NewContent() },
+		func() Algorithm { return NewFeatureALS() },
 		func() Algorithm { return NewEASE() },
 		func() Algorithm { return NewSLIM() },
 		func() Algorithm { return NewPureSVD() },

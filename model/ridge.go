@@ -26,6 +26,7 @@ type ridge struct {
 	panel []float32 // Z, n×d
 	right []float32 // the right side, then its solution
 	root  []float32 // d: D^(−½)
+	moved []float32 // n: targets less what stands still
 
 	block     []float32 // n×block: columns of Y
 	targets   []float32 // n
@@ -40,6 +41,18 @@ func (r *ridge) solve(x, y []float32, rows []int32, weights, targets, diagonal [
 		return r.dual(x, y, rows, weights, targets, diagonal)
 	}
 	return r.primal(x, y, rows, weights, targets, diagonal)
+}
+
+// solveFrom is solve with D·(x − from)² in place of D·x².
+func (r *ridge) solveFrom(x, from, y []float32, rows []int32, weights, targets, diagonal []float32) (loss float64) {
+	d := len(x)
+	r.moved = sized(r.moved, len(rows))
+	for k, row := range rows {
+		r.moved[k] = targets[k] - linalg.Dot(from, y[int(row)*d:(int(row)+1)*d])
+	}
+	loss = r.solve(x, y, rows, weights, r.moved, diagonal)
+	linalg.Axpy(1, from, x)
+	return loss
 }
 
 func (r *ridge) primal(x, y []float32, rows []int32, weights, targets, diagonal []float32) (loss float64) {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"kindred"
 	"kindred/dataset"
 	"kindred/linalg"
 	"kindred/model"
@@ -27,6 +28,10 @@ var suite = map[string]struct {
 }{
 	"popular":           {`{}`, false},
 	"itemknn":           {`{}`, true},
+	"content":           {`{}`, true},
+	"content, equal":    {`{"mixture": "equal", "recency": 0.2, "max_pairs": 70}`, true},
+	"featureals":        {`{"factors": 8, "alpha": 1}`, true},
+	"featureals, power": {`{"factors": 8, "alpha": 1, "weight_power": 0.5, "nu": 0.5, "feature_lambda": 1}`, true},
 	"itemknn, weighted": {`{"weight_power": 1, "recency": 0.3, "max_history": 12}`, true},
 	"itemknn, jaccard":  {`{"similarity": "jaccard", "half_life_days": 30}`, true},
 	"itemknn, pearson":  {`{"similarity": "pearson", "shrink": 0}`, true},
@@ -442,7 +447,8 @@ func hideLast(full *dataset.Interactions) (train *dataset.Interactions, hidden [
 	return withRatings(train, full, indices(len(rows)), func(row int) int32 { return hidden[row] }), hidden
 }
 
-// interactions returns one row a user, all weights 1, without times.
+// interactions returns one row a user, all weights 1, without times. Items are
+// described by what is left of them when divided.
 func interactions(items int, rows ...[]int32) *dataset.Interactions {
 	m := &linalg.CSR{Starts: []int{0}, Width: items}
 	for _, row := range rows {
@@ -459,9 +465,15 @@ func interactions(items int, rows ...[]int32) *dataset.Interactions {
 	for u := range rows {
 		data.Users.Add(fmt.Sprintf("u%d", u))
 	}
+	described := make([]kindred.Attributes, items)
 	for i := range items {
 		data.Items.Add(fmt.Sprintf("i%d", i))
+		described[i] = kindred.Attributes{}
+		for _, n := range []int{2, 3, 4} {
+			described[i][fmt.Sprint("modulo", n)] = kindred.StringOf(fmt.Sprint(i % n))
+		}
 	}
+	data.ItemFeatures = dataset.Describe(described)
 	return data
 }
 

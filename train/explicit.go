@@ -22,6 +22,8 @@ type Explicit struct {
 	parts        [dataset.HistoryPart + 1][]meeting
 	given        map[int32][]int32 // by user: items to rank in the test, nil: all
 	cold         int               // users left out by Split
+	described    []*kindred.Item
+	people       []*kindred.User
 }
 
 // meeting is a user with an item, in 16 bytes.
@@ -37,6 +39,12 @@ func NewExplicit() *Explicit { return &Explicit{users: dataset.NewDict(), items:
 // grows with time; meetings of equal time keep the order in which they came.
 func (x *Explicit) Add(part dataset.Part, user, item string, time int64) {
 	x.parts[part] = append(x.parts[part], meeting{index(x.users, user), index(x.items, item), time})
+}
+
+// Describe takes in what is said of items and users; those of no part are left
+// out.
+func (x *Explicit) Describe(items []*kindred.Item, users []*kindred.User) {
+	x.described, x.people = items, users
 }
 
 // AddCandidate names an item that a user's test items are ranked against. Once
@@ -175,6 +183,7 @@ func (x *Explicit) prepare(j *judge, s *ExplicitSettings, last, on dataset.Part)
 	}
 	add(dataset.HistoryPart, dataset.HistoryPart)
 	add(on, on)
+	fixed.Describe(x.described, x.people)
 	data, validation, test := fixed.Build()
 	j.data, j.cases = data, validation
 	if on == dataset.TestPart {

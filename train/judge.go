@@ -40,6 +40,7 @@ type judge struct {
 	data     *dataset.Interactions
 	cases    []dataset.Case
 	seen     eval.Seen
+	among    []bool                                    // by item: whether it is ranked; nil: all are
 	lists    func(kind string) (io.WriteCloser, error) // nil, or returning nil: no lists
 	progress func(Progress)
 }
@@ -71,17 +72,25 @@ func (j *judge) one(ctx context.Context, c Candidate) (Judged, error) {
 		return result, fmt.Errorf("train: fitting %s: %w", c.Kind(), err)
 	}
 	result.FitTime = time.Since(start)
-	j.progress(Progress{Step: c.Kind() + ": judging"})
+	return j.ranked(ctx, result, learned)
+}
+
+// ranked judges what ranks the items.
+func (j *judge) ranked(ctx context.Context, result Judged, ranker eval.Ranker) (Judged, error) {
+	j.progress(Progress{Step: result.Kind + ": judging"})
+	if j.among != nil {
+		ranker = onlyAmong{ranker, j.among}
+	}
 	options := eval.Options{
 		Ks: j.ks, ItemUsers: j.data.ItemUsers(), Users: j.data.Users.Len(), PerUser: j.metric.String(), Seen: j.seen,
 	}
-	finish, err := j.writeLists(c.Kind(), &options)
+	finish, err := j.writeLists(result.Kind, &options)
 	if err != nil {
 		return result, err
 	}
-	result.Metrics, err = eval.Judge(ctx, learned, j.data.Items.Len(), j.cases, options)
+	result.Metrics, err = eval.Judge(ctx, ranker, j.data.Items.Len(), j.cases, options)
 	if err := errors.Join(err, finish()); err != nil {
-		return result, fmt.Errorf("train: judging %s: %w", c.Kind(), err)
+		return result, fmt.Errorf("train: judging %s: %w", result.Kind, err)
 	}
 	return result, nil
 }
@@ -110,8 +119,11 @@ func (j *judge) writeLists(kind string, options *eval.Options) (finish func() er
 
 // compare sets each candidate's gain over popularity and over the best, and
 // orders the candidates best first by the deciding metric.
-func compare(judged []Judged, metric Metric) {
-	at := slices.IndexFunc(judged, isPopular)
+func compare(judged []Judged, metric Metric) { compareWith(judged, metric, popular) }
+
+// compareWith is compare with another kind than popularity.
+func compareWith(judged []Judged, metric Metric, kind string) {
+	at := slices.IndexFunc(judged, func(j Judged) bool { return j.Kind == kind })
 	for i := range judged {
 		var popular []float64
 		if at >= 0 {

@@ -15,6 +15,7 @@ import (
 // own; ranking is meant where none is named.
 type evaluateCmd struct {
 	Ranking evaluateRankingCmd `cmd:"" default:"withargs" help:"Rank all items for every user, on what is stored or on files you name."`
+	Cold    evaluateColdCmd    `cmd:"" help:"Recommend items and to users that models never saw, from their attributes."`
 	Next    evaluateNextCmd    `cmd:"" help:"Rank all items as what comes next in sequences or sessions of files you name."`
 	Rows    evaluateRowsCmd    `cmd:"" help:"Judge rankers on files of labelled rows (libsvm, libffm, CSV), and predict."`
 	Ratings evaluateRatingsCmd `cmd:"" help:"Predict ratings on files you name: RMSE and MAE, by folds or on a given test."`

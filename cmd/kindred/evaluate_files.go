@@ -20,6 +20,9 @@ type explicitFlags struct {
 	Test   string `help:"File of test interactions; looked at once, with the chosen settings." type:"existingfile"`
 	Layout string `help:"Of these files (guessed from the training file): adjacency (user item item …), triples (user item [value] [time]), recbole, sequence (as adjacency, in time order), jsonl." enum:"auto,adjacency,triples,recbole,sequence,jsonl" default:"auto"`
 
+	Items []string `help:"File of what is said of the items (MovieLens, CSV, JSON Lines, item2attributes.json); may be given several times." type:"existingfile" sep:"none"`
+	Users []string `help:"File of what is said of the users." type:"existingfile" sep:"none"`
+
 	TestShare  float64 `help:"Share of --data that a split by time or by chance tests on." default:"0.1"`
 	ValidShare float64 `help:"Share kept for validation when there is no --valid: of --data in a split by time, else of each user's training items." default:"0.1"`
 	Refit      bool    `help:"Fit the chosen settings again on training and validation data together, before the test." default:"true" negatable:""`
@@ -84,7 +87,9 @@ func (f *explicitFlags) read(who func(format.Pair) (user string, time int64)) (*
 			return nil, err
 		}
 	}
-	return data, nil
+	items, users, err := readDescriptions(f.Items, f.Users)
+	data.Describe(items, users)
+	return data, err
 }
 
 // split splits --data, or keeps some of --train for the choice of settings.
