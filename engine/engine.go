@@ -99,6 +99,11 @@ func (e *Engine) trainSettings(candidates []train.Candidate) (train.Settings, er
 	}, err
 }
 
+// UserVectors folds the history of everyone stored into a model.
+func (e *Engine) UserVectors(ctx context.Context, loaded *registry.Loaded) (ids []string, vectors []float32, err error) {
+	return train.UserVectors(ctx, e.Config.Dataset(), source{e.Store}, loaded)
+}
+
 // source is the store as training reads it: all of it.
 type source struct{ *store.DB }
 

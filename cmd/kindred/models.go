@@ -16,6 +16,9 @@ type modelsCmd struct {
 	Show     modelsShowCmd     `cmd:"" help:"Show one version with its lineage."`
 	Promote  modelsPromoteCmd  `cmd:"" help:"Make a version live."`
 	Rollback modelsRollbackCmd `cmd:"" help:"Make live again what was live before."`
+
+	Export        modelsExportCmd        `cmd:"" help:"Write a version's item vectors, and its users', to files."`
+	ImportVectors modelsImportVectorsCmd `cmd:"" help:"Make a version of item vectors that were trained elsewhere."`
 }
 
 type (
