@@ -21,7 +21,7 @@ import (
 // single words) weighted by idf = ln((N+1)/n), n of the N items having the
 // word; of texts weighted by BM25; of numbers and times, which lie between
 // quantiles, a kernel of their distance; of vectors as the client gave them.
-// What is unknown of an item says nothing. An item's like of the same
+// What is unknown of an item says nothing. An item with the same
 // attributes has similarity 1, and none has more.
 //
 // The weights w_f are learned (Mixture "learned"): those by which the terms
@@ -52,7 +52,7 @@ type Content struct {
 
 // NewContent returns content similarity as it does well on many sets.
 func NewContent() *Content {
-	return &Content{Neighbours: 200, Mixture: "learned", MaxPairs: 200_000, Seed: 1}
+	return &Content{Neighbours: 50, Mixture: "learned", MaxPairs: 200_000, Seed: 1}
 }
 
 // Kind returns "content".

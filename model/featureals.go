@@ -56,7 +56,7 @@ type FeatureALS struct {
 
 // NewFeatureALS returns iALS with attributes as it does well on many sets.
 func NewFeatureALS() *FeatureALS {
-	return &FeatureALS{Factors: 64, Epochs: 10, Lambda: 0.01, Alpha: 10, Nu: 1, InitScale: 0.1, FeatureLambda: 10, Seed: 1}
+	return &FeatureALS{Factors: 64, Epochs: 10, Lambda: 0.01, Alpha: 30, Nu: 1, InitScale: 0.1, FeatureLambda: 10, Seed: 1}
 }
 
 // Kind returns "featureals".

@@ -26,7 +26,7 @@ type view struct {
 	version kindred.ModelVersion
 	items   *dataset.Dict
 	learned model.Learned
-	index   *ann.Exact // of Factors, else nil
+	index   *ann.Exact // of an Embedded, else nil
 	// popular are a Popularity's items, best first; trending those on the rise.
 	popular, trending []linalg.Scored
 
@@ -41,7 +41,7 @@ type view struct {
 func newView(loaded *registry.Loaded) *view {
 	v := &view{version: loaded.Version, items: loaded.Items, learned: loaded.Learned}
 	switch learned := loaded.Learned.(type) {
-	case *model.Factors:
+	case model.Embedded:
 		v.index = ann.NewExact(learned.ItemVectors())
 	case *model.Popularity:
 		v.popular, v.trending = ranking(learned.Popular(), 0), ranking(learned.Trending(), 1)

@@ -74,8 +74,8 @@ func (l *list) findReasons(steps []step) {
 			switch learned := v.learned.(type) {
 			case model.Related:
 				l.askRelated(v, learned, steps)
-			case *model.Factors:
-				l.askFactors(v, learned, steps)
+			case model.Embedded:
+				l.askVectors(v, learned, steps)
 			}
 		}
 	}
@@ -129,8 +129,8 @@ func (l *list) askRelated(v *view, learned model.Related, steps []step) {
 	}
 }
 
-// askFactors compares the vectors of every step and item of the list.
-func (l *list) askFactors(v *view, learned *model.Factors, steps []step) {
+// askVectors compares the vectors of every step and item of the list.
+func (l *list) askVectors(v *view, learned model.Embedded, steps []step) {
 	r := &l.reasons
 	vectors, dim := learned.ItemVectors()
 	row := func(i int32) []float32 { return vectors[int(i)*dim : (int(i)+1)*dim] }

@@ -102,7 +102,7 @@ func (l *list) fromPersonal() {
 		return
 	}
 	switch learned := v.learned.(type) {
-	case *model.Factors:
+	case model.Embedded:
 		l.taste.history(&l.history, v.items, l.weights, l.now)
 		if len(l.history.Items) > 0 {
 			l.vector = learned.UserVector(l.vector, l.history)
@@ -173,7 +173,7 @@ func (l *list) fromNeighbours(want int) {
 				}
 			}
 			l.addAll(v, sourceSimilar)
-		case *model.Factors:
+		case model.Embedded:
 			vectors, dim := learned.ItemVectors()
 			l.search(v, vectors[int(i)*dim:(int(i)+1)*dim], missing)
 			l.addAll(v, sourceSimilar)
