@@ -81,7 +81,7 @@ func DefaultConfig(dir string) Config {
 		KeepExposures: 30 * 24 * time.Hour,
 		Training: TrainingConfig{
 			Metric: "ndcg@20", Holdout: 0.1, Seed: 1, Keep: 10,
-			Models: []ModelConfig{{Kind: "popular"}, {Kind: "itemknn"}, {Kind: "ials"}},
+			Models: []ModelConfig{{Kind: "popular"}, {Kind: "itemknn"}, {Kind: "rp3beta"}, {Kind: "covisit"}, {Kind: "ials"}},
 		},
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"kindred"
 	"kindred/dataset"
+	"kindred/engine"
 	"kindred/format"
 	"kindred/train"
 )
@@ -39,7 +40,9 @@ func orDefaults(candidates []train.Candidate, seed uint64) ([]train.Candidate, e
 	if len(candidates) > 0 {
 		return candidates, nil
 	}
-	return parseCandidates([]string{"popular", "itemknn", "ials"}, seed)
+	cfg := engine.DefaultConfig("")
+	cfg.Training.Seed = seed
+	return cfg.Candidates()
 }
 
 // settings returns how candidates are judged on files.

@@ -14,7 +14,7 @@ import (
 
 type trainCmd struct {
 	Metric string   `help:"Metric that decides which model goes live (default from kindred.yaml, else ndcg@20)."`
-	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times." sep:"none"`
+	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times." sep:"none" aliases:"models"`
 }
 
 func (c *trainCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
