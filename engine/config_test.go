@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("listens on %s by default", cfg.Listen)
 	}
 	candidates, err := cfg.Candidates()
-	if err != nil || len(candidates) != 3 {
+	if err != nil || len(candidates) != 5 {
 		t.Errorf("candidates: %v, %v", candidates, err)
 	}
 }
