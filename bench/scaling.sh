@@ -1,28 +1,25 @@
 #!/usr/bin/env bash
-# Time and memory of a model against interactions, on generated data with a long
-# tail: for each size the seconds of the fit, those of the whole command (reading,
-# splitting, fitting, judging) and its peak memory; then the exponents e of the
-# fit's seconds and of the memory ~ interactions^e, by least squares of the
-# logarithms. Sizes may be set: SIZES="100000 1000000" bench/scaling.sh …
+# Processor time and memory of fits against interactions, on generated data with a
+# long tail (bench/generate: users grow with the interactions, 50 each in the mean;
+# items with their root). The measurements are added to MEASURED; the table of all
+# there goes to the terminal, with the exponents e of time and memory ~
+# interactions^e by least squares of the logarithms, the plot to PLOT. To measure
+# less: SIZES="100000 1000000" bench/scaling.sh ials:factors=64,epochs=4 itemknn
 set -euo pipefail
-model=${1:?usage: bench/scaling.sh MODEL (as ials or ials:factors=64,epochs=12)}
-sizes=${SIZES:-100000 300000 1000000 3000000 10000000 20000000}
-go build -o bin/kindred ./cmd/kindred
+sizes=${SIZES:-100000 500000 2000000 20000000}
+measured=${MEASURED:-bin/scaling.csv}
+models=("$@")
+if [ $# = 0 ]; then
+  models=(popular itemknn userknn rp3beta covisit rules:min_support=0.01 repeat ials:factors=64,epochs=4 nmf:factors=64,epochs=4
+    bpr:factors=64,epochs=4,patience=0 warp:factors=64,epochs=4,patience=0 slim ease:candidates=200
+    puresvd:factors=64 gfcf:factors=64 logistic:epochs=3,patience=0 fm:epochs=3,patience=0 gbdt:trees=50,patience=0)
+fi
 go build -o bin/generate ./bench/generate
+go build -o bin/scaling ./bench/scaling
 state=$(mktemp -d)
 trap 'rm -rf "$state"' EXIT
-
-echo "$model"
-echo "interactions  fit s  all s  peak MB"
 for n in $sizes; do
   bin/generate -interactions "$n" > "$state/data.csv"
-  /usr/bin/time -f '%e %M' -o "$state/used" bin/kindred evaluate ranking --quiet --json \
-    --data "$state/data.csv" --layout triples --split leave-last-out --model "$model" > "$state/result.json"
-  fit=$(grep -o '"fit_time_ns": *[0-9]*' "$state/result.json" | tail -1 | grep -o '[0-9]*$')
-  read -r all peak < "$state/used"
-  awk -v n="$n" -v fit="$fit" -v all="$all" -v peak="$peak" 'BEGIN { printf "%12d %6.2f %6.1f %8.0f\n", n, fit / 1e9, all, peak / 1024 }' | tee -a "$state/rows"
+  bin/scaling -data "$state/data.csv" "${models[@]}" | tee -a "$measured" >&2
 done
-awk 'function slope(y) { return (NR * xy[y] - sx * sy[y]) / (NR * xx - sx * sx) }
-     { x = log($1); sx += x; xx += x * x
-       fit = log($2 < .01 ? .01 : $2); sy["fit"] += fit; xy["fit"] += x * fit; sy["memory"] += log($4); xy["memory"] += x * log($4) }
-     END { if (NR > 1) printf "exponents: fit %.2f, memory %.2f\n", slope("fit"), slope("memory") }' "$state/rows"
+bin/scaling -measured "$measured" -plot "${PLOT:-bin/scaling.svg}"
