@@ -5,14 +5,20 @@
 # there goes to the terminal, with the exponents e of time and memory ~
 # interactions^e by least squares of the logarithms, the plot to PLOT. To measure
 # less: SIZES="100000 1000000" bench/scaling.sh ials:factors=64,epochs=4 itemknn
+# (or RATED="svd baseline" bench/scaling.sh, for models that predict ratings).
 set -euo pipefail
 sizes=${SIZES:-100000 500000 2000000 20000000}
 measured=${MEASURED:-bin/scaling.csv}
 models=("$@")
-if [ $# = 0 ]; then
-  models=(popular itemknn userknn rp3beta covisit rules:min_support=0.01 repeat ials:factors=64,epochs=4 nmf:factors=64,epochs=4
-    bpr:factors=64,epochs=4,patience=0 warp:factors=64,epochs=4,patience=0 slim ease:candidates=200
-    puresvd:factors=64 gfcf:factors=64 logistic:epochs=3,patience=0 fm:epochs=3,patience=0 gbdt:trees=50,patience=0)
+rated=(${RATED:-})
+if [ $# = 0 ] && [ -z "${RATED:-}" ]; then
+  models=(popular itemknn userknn rp3beta covisit rules:min_support=0.01 repeat
+    ials:factors=64,epochs=4 nmf:factors=64,epochs=4
+    bpr:factors=64,epochs=4,patience=0 warp:factors=64,epochs=4,patience=0
+    slim ease:candidates=200 puresvd:factors=64 gfcf:factors=64
+    logistic:epochs=3,patience=0 fm:epochs=3,patience=0 gbdt:trees=50,patience=0)
+  rated=(baseline slopeone ratingknn ratingnmf:epochs=4 svd:factors=64,epochs=4
+    svdpp:factors=64,epochs=4 bayesmf:burn=2,samples=2)
 fi
 go build -o bin/generate ./bench/generate
 go build -o bin/scaling ./bench/scaling
@@ -20,6 +26,7 @@ state=$(mktemp -d)
 trap 'rm -rf "$state"' EXIT
 for n in $sizes; do
   bin/generate -interactions "$n" > "$state/data.csv"
-  bin/scaling -data "$state/data.csv" "${models[@]}" | tee -a "$measured" >&2
+  if [ ${#models[@]} -gt 0 ]; then bin/scaling -data "$state/data.csv" "${models[@]}" | tee -a "$measured" >&2; fi
+  if [ ${#rated[@]} -gt 0 ]; then bin/scaling -data "$state/data.csv" -ratings "${rated[@]}" | tee -a "$measured" >&2; fi
 done
 bin/scaling -measured "$measured" -plot "${PLOT:-bin/scaling.svg}"

@@ -31,13 +31,14 @@ import (
 
 func main() {
 	data := flag.String("data", "", "interactions to fit the named models on, as bench/generate writes them")
+	ratings := flag.Bool("ratings", false, "make up a rating for each interaction, for models that predict ratings")
 	measured := flag.String("measured", "", "measurements to report")
 	plot := flag.String("plot", "", "where to draw the measurements, as SVG")
 	flag.Parse()
 	var err error
 	switch {
 	case *data != "" && flag.NArg() > 0:
-		err = measureAll(*data, flag.Args())
+		err = measureAll(*data, *ratings, flag.Args())
 	case *measured != "":
 		err = reportAll(*measured, *plot)
 	default:
@@ -59,7 +60,7 @@ type measurement struct {
 
 // measureAll fits the models in turn and prints a line for each; one that
 // cannot be fitted does not keep the others from it.
-func measureAll(path string, models []string) error {
+func measureAll(path string, rated bool, models []string) error { //nolint:revive // the user's switch
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -68,6 +69,9 @@ func measureAll(path string, models []string) error {
 	x, err := read(file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	if rated {
+		x.Ratings = madeUp(x)
 	}
 	var (
 		rows   *dataset.Rows

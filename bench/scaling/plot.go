@@ -48,8 +48,8 @@ func draw(curves []curve) string {
 	fmt.Fprintf(&c, `<rect width="%.0f" height="%.0f" fill="white"/>`+"\n", width, height)
 	c.text(10, 18, `font-size="14" font-weight="bold"`, "Cost of a fit against interactions")
 	c.text(10, 34, `fill="`+timeColour+`"`, "— processor seconds")
-	c.text(120, 34, `fill="`+dataColour+`"`, "— peak resident MB, data included")
-	c.text(300, 34, `fill="#888"`, "- - n log n, through the first seconds")
+	c.text(130, 34, `fill="`+dataColour+`"`, "— peak resident MB, data included")
+	c.text(330, 34, `fill="#888"`, "- - n log n, through the first seconds")
 	horizontal, vertical := span(curves)
 	for k, one := range curves {
 		x, y := 5+float64(k%across)*panelWidth, heading+float64(k/across)*panelHeight
@@ -79,7 +79,7 @@ func span(curves []curve) (horizontal, vertical axis) {
 func (c *canvas) panel(one curve, horizontal, vertical axis) {
 	name, settings, _ := strings.Cut(one.Model, ":")
 	c.text(horizontal.start, vertical.end-24, `font-size="11" font-weight="bold"`, name)
-	c.text(horizontal.end, vertical.end-24, `text-anchor="end" font-size="8" fill="#666"`, settings)
+	c.text(horizontal.end, vertical.end-24, `text-anchor="end" font-size="7" fill="#666"`, settings)
 	c.text(horizontal.start, vertical.end-10, `fill="`+timeColour+`"`, "s ~ n^"+power(one.exponent(seconds)))
 	c.text(horizontal.end, vertical.end-10, `text-anchor="end" fill="`+dataColour+`"`, "MB ~ n^"+power(one.exponent(memory)))
 	for e := vertical.from; e <= vertical.to; e++ {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"kindred/dataset"
+	"kindred/linalg"
 )
 
 // impressions makes rows for rankers, as many as there are interactions: by
@@ -34,4 +35,27 @@ func impressions(x *dataset.Interactions) *dataset.Rows {
 		}
 	}
 	return rows
+}
+
+// madeUp returns a rating from 1 to 5 for each interaction: what the user and
+// the item lean to, and noise.
+func madeUp(x *dataset.Interactions) *linalg.CSR {
+	dice := rand.New(rand.NewPCG(2, 2))
+	lean := func(n int) []float64 {
+		all := make([]float64, n)
+		for k := range all {
+			all[k] = dice.NormFloat64() / 2
+		}
+		return all
+	}
+	users, items := lean(x.ByUser.Rows()), lean(x.ByUser.Width)
+	ratings := *x.ByUser
+	ratings.Vals = make([]float32, len(ratings.Cols))
+	for u := range ratings.Rows() {
+		met, values := ratings.Row(u)
+		for k, i := range met {
+			values[k] = float32(max(1, min(5, math.Round(3.5+users[u]+items[i]+dice.NormFloat64()/2))))
+		}
+	}
+	return &ratings
 }
