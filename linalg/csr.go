@@ -1,5 +1,7 @@
 package linalg
 
+import "slices"
+
 // CSR is a sparse matrix in compressed rows: row r holds the columns
 // Cols[Starts[r]:Starts[r+1]] with the values Vals of the same positions.
 // Columns of a row may stand in any order, each at most once.
@@ -20,6 +22,19 @@ func (m *CSR) NNZ() int { return len(m.Cols) }
 func (m *CSR) Row(r int) (cols []int32, vals []float32) {
 	lo, hi := m.Starts[r], m.Starts[r+1]
 	return m.Cols[lo:hi:hi], m.Vals[lo:hi:hi]
+}
+
+// Constants returns the value of each row whose entries are all the same, and
+// 0 for the others.
+func (m *CSR) Constants() []float32 {
+	constants := make([]float32, m.Rows())
+	for r := range constants {
+		_, vals := m.Row(r)
+		if len(vals) > 0 && !slices.ContainsFunc(vals, func(v float32) bool { return v != vals[0] }) {
+			constants[r] = vals[0]
+		}
+	}
+	return constants
 }
 
 // Transpose returns the matrix with rows and columns exchanged; columns of

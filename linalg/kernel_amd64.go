@@ -104,6 +104,30 @@ func firstAbove(scores []float32, threshold float32) int {
 	return firstAboveAVX2(&scores[0], len(scores), threshold)
 }
 
+func raise(maxima, x []float32) {
+	whole := len(x) &^ 7
+	if whole > 0 && hasAVX2() {
+		raiseAVX2(&maxima[:whole][0], &x[0], whole/8)
+		maxima, x = maxima[whole:], x[whole:]
+	}
+	raisePlain(maxima, x)
+}
+
+// prefetch asks for the first 64 of x; behind its end that does no harm.
+func prefetch(x []int32) {
+	if len(x) > 0 {
+		prefetchLines(&x[0])
+	}
+}
+
+// drain has room for a whole block in cols and vals.
+func drain(cols []int32, vals, sums []float32, groups []byte, base int32) int {
+	if !hasAVX512() {
+		return drainPlain(cols, vals, sums, groups, base)
+	}
+	return drainAVX512(&cols[:blockCols][0], &vals[:blockCols][0], &sums[:blockCols][0], &groups[:blockGroups][0], base)
+}
+
 func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
 	if k == 0 {
 		return
@@ -217,6 +241,15 @@ func scoreInt4AVX2(dst *float32, query *int8, rows *byte, scales *float32, group
 
 //go:noescape
 func firstAboveAVX2(scores *float32, n int, threshold float32) int
+
+//go:noescape
+func raiseAVX2(maxima, x *float32, eights int)
+
+//go:noescape
+func prefetchLines(x *int32)
+
+//go:noescape
+func drainAVX512(cols *int32, vals, sums *float32, groups *byte, base int32) int
 
 //go:noescape
 func tile32AVX512(c *float32, ldc int, a *float32, row, step int, b *float32, ldb, k int)

@@ -30,3 +30,11 @@ func axpy8(y []float32, alphas *[8]float32, rows []float32, stride int) {
 func packRows(dst []float32, stride int, y []float32, d int, rows []int32, weights []float32) {
 	packRowsPlain(dst, stride, y, d, rows, weights)
 }
+
+func drain(cols []int32, vals, sums []float32, groups []byte, base int32) int {
+	return drainPlain(cols, vals, sums, groups, base)
+}
+
+func raise(maxima, x []float32) { raisePlain(maxima, x) }
+
+func prefetch([]int32) {}

@@ -154,6 +154,53 @@ func TestFirstAboveEqualsItsTwin(t *testing.T) {
 	}
 }
 
+func TestRaiseEqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 70 {
+		x, _ := guarded(t, rng, n, n%16)
+		maxima, check := guarded(t, rng, n, (n*5)%16)
+		if n > 0 {
+			x[rng.IntN(n)] = float32(math.NaN())
+			x[rng.IntN(n)] = float32(math.Inf(1))
+		}
+		want := slices.Clone(maxima)
+		raisePlain(want, x)
+		raise(maxima, x)
+		check()
+		if !slices.Equal(maxima, want) {
+			t.Fatalf("n=%d: %g, want %g", n, maxima, want)
+		}
+	}
+}
+
+func TestDrainEqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for round := range 200 {
+		sums, check := guarded(t, rng, blockCols, round%16)
+		marks := make([]byte, blockGroups)
+		for g := range marks {
+			marks[g] = byte(rng.IntN(2))
+			for k := range groupCols {
+				if marks[g] == 0 || rng.IntN(1+round%5) > 0 {
+					sums[g*groupCols+k] = 0
+				}
+			}
+		}
+		wantSums, wantMarks := slices.Clone(sums), slices.Clone(marks)
+		cols, wantCols := make([]int32, blockCols), make([]int32, blockCols)
+		vals, wantVals := make([]float32, blockCols), make([]float32, blockCols)
+		want := drainPlain(wantCols, wantVals, wantSums, wantMarks, 7000)
+		n := drain(cols, vals, sums, marks, 7000)
+		check()
+		if n != want || !slices.Equal(cols[:n], wantCols[:n]) || !slices.Equal(vals[:n], wantVals[:n]) {
+			t.Fatalf("round %d: %d columns %v, want %d %v", round, n, cols[:n], want, wantCols[:want])
+		}
+		if slices.Max(marks) != 0 || slices.Max(sums) != 0 || slices.Min(sums) != 0 {
+			t.Fatalf("round %d: something is left", round)
+		}
+	}
+}
+
 func TestTileEqualsItsTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for k := range 40 {

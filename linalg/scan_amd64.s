@@ -165,3 +165,80 @@ aboveFound:
 	MOVQ SI, ret+24(FP)
 	VZEROUPPER
 	RET
+
+// func raiseAVX2(maxima, x *float32, eights int)
+// The comparison is ordered: NaN is above nothing.
+TEXT ·raiseAVX2(SB), NOSPLIT, $0-24
+	MOVQ maxima+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ eights+16(FP), CX
+raise8:
+	VMOVUPS (SI), Y0
+	VMAXPS (DI), Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ raise8
+	VZEROUPPER
+	RET
+
+// func prefetchLines(x *int32)
+TEXT ·prefetchLines(SB), NOSPLIT, $0-8
+	MOVQ x+0(FP), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	RET
+
+DATA lanes<>+0(SB)/8, $0x0000000100000000
+DATA lanes<>+8(SB)/8, $0x0000000300000002
+DATA lanes<>+16(SB)/8, $0x0000000500000004
+DATA lanes<>+24(SB)/8, $0x0000000700000006
+DATA lanes<>+32(SB)/8, $0x0000000900000008
+DATA lanes<>+40(SB)/8, $0x0000000b0000000a
+DATA lanes<>+48(SB)/8, $0x0000000d0000000c
+DATA lanes<>+56(SB)/8, $0x0000000f0000000e
+GLOBL lanes<>(SB), RODATA|NOPTR, $64
+
+// func drainAVX512(cols *int32, vals, sums *float32, groups *byte, base int32) int
+// One group of 16 sums for each mark. -0 equals 0, and NaN does not.
+TEXT ·drainAVX512(SB), NOSPLIT, $0-48
+	MOVQ cols+0(FP), DI
+	MOVQ vals+8(FP), SI
+	MOVQ sums+16(FP), DX
+	MOVQ groups+24(FP), BX
+	MOVL base+32(FP), AX
+	VPBROADCASTD AX, Z0
+	VPADDD lanes<>(SB), Z0, Z0
+	VPXORQ Z7, Z7, Z7
+	VMOVDQU64 (BX), Z1
+	VPTESTMB Z1, Z1, K1
+	KMOVQ K1, R8
+	VMOVDQU64 Z7, (BX)
+	XORQ AX, AX
+	TESTQ R8, R8
+	JZ drained
+drainGroup:
+	TZCNTQ R8, R9
+	BLSRQ R8, R8
+	SHLQ $4, R9
+	VMOVUPS (DX)(R9*4), Z2
+	VCMPPS $4, Z7, Z2, K1
+	VMOVUPS Z7, (DX)(R9*4)
+	VPBROADCASTD R9, Z3
+	VPADDD Z0, Z3, Z3
+	VCOMPRESSPS Z2, K1, Z4
+	VPCOMPRESSD Z3, K1, Z5
+	KMOVW K1, R10
+	POPCNTL R10, R10
+	VMOVUPS Z4, (SI)(AX*4)
+	VMOVDQU32 Z5, (DI)(AX*4)
+	ADDQ R10, AX
+	TESTQ R8, R8
+	JNZ drainGroup
+drained:
+	MOVQ AX, ret+40(FP)
+	VZEROUPPER
+	RET

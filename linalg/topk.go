@@ -51,26 +51,20 @@ func Best(s []Scored, k int) []Scored {
 //
 // Method: scores that beat a bar gather in a buffer of 2k; when it is full,
 // quickselect keeps the better half, whose worst is the new bar. Long inputs
-// start from a bar guessed from a sixteenth of them; when fewer than k beat
-// it, all is done again without. Cost: O(n + k) comparisons as a rule, eight at
-// a time.
+// start from a bar that little more than k reach. Cost: O(n + k) comparisons
+// as a rule, eight at a time.
 func Select(dst []Scored, scores []float32, k int) []Scored {
-	const long = 2048
 	dst = dst[:0]
 	k = min(k, len(scores))
 	if k <= 0 {
 		return dst
 	}
-	dst = slices.Grow(dst, min(2*k, len(scores)))
-	lowest := float32(math.Inf(-1))
-	if len(scores) >= long && k <= len(scores)/8 {
-		dst, _ = gather(dst, scores, 0, k, guessBar(dst, scores, k))
-		if len(dst) < k {
-			dst, _ = gather(dst[:0], scores, 0, k, lowest)
-		}
-	} else {
-		dst, _ = gather(dst, scores, 0, k, lowest)
+	dst = slices.Grow(dst, min(2*k+7, len(scores)))
+	bar := float32(math.Inf(-1))
+	if lanes := (2*k + 7) &^ 7; len(scores) >= 4*lanes {
+		bar = lowBar(dst, scores, k, lanes)
 	}
+	dst = gather(dst, scores, k, bar)
 	if len(dst) > k {
 		selectBest(dst, k)
 		dst = dst[:k]
@@ -78,32 +72,31 @@ func Select(dst []Scored, scores []float32, k int) []Scored {
 	return dst
 }
 
-// guessBar returns a score that the k best probably beat: in a sample, it
-// stands two standard deviations below the place where the k-th best is
-// expected. It uses dst's memory.
-func guessBar(dst []Scored, scores []float32, k int) float32 {
-	const share, chunks = 16, 16
-	expected := float64(k) / share
-	place := int(expected+2*math.Sqrt(expected)) + 2
-	if 2*place > cap(dst) {
-		return float32(math.Inf(-1)) // k below ten: the bar rises soon enough
+// lowBar returns a score just below the k-th best of the maxima of lanes: k
+// scores or more beat it, from 2k lanes 1.4k as a rule. It uses dst's memory.
+func lowBar(dst []Scored, scores []float32, k, lanes int) float32 {
+	const most = 1024
+	var room [most]float32
+	maxima := room[:min(lanes, most)]
+	if lanes > most {
+		maxima = make([]float32, lanes)
 	}
-	bar := float32(math.Inf(-1))
-	size, step := len(scores)/(share*chunks), len(scores)/chunks
-	for c := range chunks {
-		dst, bar = gather(dst, scores[c*step:c*step+size], c*step, place, bar)
+	for lane := range maxima {
+		maxima[lane] = float32(math.Inf(-1))
 	}
-	if len(dst) < place {
-		return float32(math.Inf(-1))
+	for at := 0; at < len(scores); at += lanes {
+		raise(maxima, scores[at:min(at+lanes, len(scores))])
 	}
-	selectBest(dst, place)
-	return dst[place-1].Score
+	for lane, score := range maxima {
+		dst = append(dst, Scored{int32(lane), score})
+	}
+	selectBest(dst, k)
+	return math.Nextafter32(dst[k-1].Score, float32(math.Inf(-1)))
 }
 
-// gather appends the scores that beat bar, their indices counted from base,
-// keeping at least the k best of dst, whose length stays within 2k, and
-// returns dst and the bar, which rises as better scores are found.
-func gather(dst []Scored, scores []float32, base, k int, bar float32) ([]Scored, float32) {
+// gather appends the scores that beat bar, which rises as better ones are
+// found, keeping at least the k best of dst, whose length stays within 2k.
+func gather(dst []Scored, scores []float32, k int, bar float32) []Scored {
 	for i := 0; i < len(scores); i++ {
 		if !(scores[i] > bar) { // NaN is not above either
 			i += 1 + firstAbove(scores[i+1:], bar)
@@ -119,9 +112,9 @@ func gather(dst []Scored, scores []float32, base, k int, bar float32) ([]Scored,
 				continue
 			}
 		}
-		dst = append(dst, Scored{int32(base + i), scores[i]})
+		dst = append(dst, Scored{int32(i), scores[i]})
 	}
-	return dst, bar
+	return dst
 }
 
 // selectBest reorders s so that its k best stand first, the k-th best of all

@@ -66,6 +66,17 @@ func axpy8Plain(y []float32, alphas *[8]float32, rows []float32, stride int) {
 	}
 }
 
+// raisePlain makes each maximum the greater of itself and its x, if that is a
+// number.
+func raisePlain(maxima, x []float32) {
+	maxima = maxima[:len(x)]
+	for i, v := range x {
+		if v > maxima[i] {
+			maxima[i] = v
+		}
+	}
+}
+
 // firstAbovePlain returns the index of the first score above threshold, or
 // len(scores). NaN is above nothing.
 func firstAbovePlain(scores []float32, threshold float32) int {

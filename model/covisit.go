@@ -168,13 +168,13 @@ func (v *visits) gather(sums *accumulator, item int32) {
 		if v.Forward > 0 {
 			last := min(p+v.Window, v.Starts[u+1]-1)
 			for q := p + 1; q <= last && v.together(p, q); q++ {
-				sums.addOne(v.Items[q], v.pair(v.Forward, p, q))
+				sums.AddOne(v.Items[q], v.pair(v.Forward, p, q))
 			}
 		}
 		if v.Backward > 0 {
 			first := max(p-v.Window, v.Starts[u])
 			for q := p - 1; q >= first && v.together(q, p); q-- {
-				sums.addOne(v.Items[q], v.pair(v.Backward, q, p))
+				sums.AddOne(v.Items[q], v.pair(v.Backward, q, p))
 			}
 		}
 	}

@@ -34,10 +34,10 @@ func BenchmarkGowalla(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			var epochs []float64
+			var epochs, processor []float64
 			var learned model.Learned
 			for b.Loop() {
-				last := b.Elapsed()
+				last, start := b.Elapsed(), processorSeconds()
 				learned, err = algorithm.Fit(b.Context(), train, func(model.Progress) {
 					epochs = append(epochs, (b.Elapsed() - last).Seconds())
 					last = b.Elapsed()
@@ -45,8 +45,11 @@ func BenchmarkGowalla(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				processor = append(processor, processorSeconds()-start)
 			}
 			slices.Sort(epochs)
+			slices.Sort(processor)
+			b.ReportMetric(processor[len(processor)/2], "cpu-s/op")
 			b.ReportMetric(epochs[len(epochs)/2], "s/epoch")
 			b.ReportMetric(ndcg(learned, train, relevant), "ndcg@20")
 		})

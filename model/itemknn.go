@@ -92,16 +92,10 @@ func (a *ItemKNN) Fit(ctx context.Context, data *dataset.Interactions, progress 
 		users, x := byItem.Row(i)
 		about[i] = s.summarise(centre, users, x)
 	}
-	discounts := discounts(byItem, a.PopularityDiscount)
+	discounts, constants := discounts(byItem, a.PopularityDiscount), byUser.Constants()
 	find := search{
 		items: byUser.Width, keep: a.Neighbours, normalise: a.Normalise,
-		gather: func(sums *accumulator, item int32) {
-			users, x := byItem.Row(int(item))
-			for k, u := range users {
-				others, y := byUser.Row(int(u))
-				sums.add(others, y, x[k])
-			}
-		},
+		gather: func(sums *accumulator, item int32) { sums.AddProduct(byItem, byUser, constants, int(item)) },
 		score: func(item int32, others []int32, sums []float32) {
 			s.score(about[item], about, others, sums, centre, byUser.Rows())
 			sharpen(sums, a.Locality)

@@ -97,15 +97,10 @@ func (x *scaled) diagonal() []float32 {
 // search finds for every item the others that score best, from what they have
 // in common: their entries of xᵀx.
 func (x *scaled) search(keep int, score func(item int32, others []int32, sums []float32)) *search {
+	constants := x.byUser.Constants()
 	return &search{
 		items: x.byUser.Width, keep: keep, score: score,
-		gather: func(sums *accumulator, item int32) {
-			users, values := x.byItem.Row(int(item))
-			for k, u := range users {
-				items, others := x.byUser.Row(int(u))
-				sums.add(items, others, values[k])
-			}
-		},
+		gather: func(sums *accumulator, item int32) { sums.AddProduct(x.byItem, x.byUser, constants, int(item)) },
 	}
 }
 

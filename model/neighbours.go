@@ -33,7 +33,7 @@ func (s *search) run(ctx context.Context) (*linalg.CSR, error) {
 	workers := make([]*accumulator, runtime.GOMAXPROCS(0))
 	linalg.Parallel(len(workers), s.items, func(worker, lo, hi int) {
 		if workers[worker] == nil {
-			workers[worker] = &accumulator{sums: make([]float32, s.items), touched: make([]int32, s.items+1)}
+			workers[worker] = &accumulator{Accumulator: linalg.NewAccumulator(s.items)}
 		}
 		for i := lo; i < hi && ctx.Err() == nil; i++ {
 			rows[i] = s.best(workers[worker], int32(i))
@@ -49,9 +49,9 @@ func (s *search) run(ctx context.Context) (*linalg.CSR, error) {
 func (s *search) best(a *accumulator, item int32) []linalg.Scored {
 	s.gather(a, item)
 	if !s.reflexive {
-		a.sums[item] = 0
+		a.Clear(item)
 	}
-	others, scores := a.take()
+	others, scores := a.Take()
 	s.score(item, others, scores)
 	a.best = linalg.TopK(a.best[:0], scores, s.keep)
 	for n, b := range a.best {
@@ -76,61 +76,9 @@ func (s *search) best(a *accumulator, item int32) []linalg.Scored {
 
 // accumulator is one worker's row of an items×items product.
 type accumulator struct {
-	sums    []float32 // items; zero between items
-	touched []int32   // the items met, in front; now and then one twice
-	met     int       // how many of touched
-	scores  []float32 // of the items met
-	best    []linalg.Scored
-	room    []linalg.Scored // for rows to come
-}
-
-// add adds weight·x to the sums of the items.
-func (a *accumulator) add(items []int32, x []float32, weight float32) {
-	a.reserve(len(items))
-	x = x[:len(items)]
-	met, sums, touched := a.met, a.sums, a.touched
-	for n, j := range items {
-		// Written always, kept only the first time: cheaper than a branch
-		// that cannot be foreseen.
-		touched[met] = j
-		sum := sums[j]
-		if sum == 0 {
-			met++
-		}
-		sums[j] = sum + weight*x[n]
-	}
-	a.met = met
-}
-
-// addOne adds weight to the sum of one item.
-func (a *accumulator) addOne(item int32, weight float32) {
-	a.reserve(1)
-	if a.sums[item] == 0 {
-		a.touched[a.met] = item
-		a.met++
-	}
-	a.sums[item] += weight
-}
-
-// reserve makes room for n more items met. An item is met again when terms of
-// both signs have cancelled out, so their number has no bound of its own.
-func (a *accumulator) reserve(n int) {
-	if more := a.met + n + 1 - len(a.touched); more > 0 {
-		a.touched = append(a.touched, make([]int32, more+len(a.touched)/8)...)
-	}
-}
-
-// take returns the items met, their sums, which are not zero, and starts anew.
-func (a *accumulator) take() (items []int32, sums []float32) {
-	items, a.scores = a.touched[:0], a.scores[:0]
-	for _, j := range a.touched[:a.met] {
-		if sum := a.sums[j]; sum != 0 {
-			a.sums[j] = 0
-			items, a.scores = append(items, j), append(a.scores, sum)
-		}
-	}
-	a.met = 0
-	return items, a.scores
+	*linalg.Accumulator
+	best []linalg.Scored
+	room []linalg.Scored // for rows to come
 }
 
 // row returns room for a row of n entries. Rows share blocks: one allocation

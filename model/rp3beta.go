@@ -59,17 +59,11 @@ func (a *RP3Beta) Fit(ctx context.Context, data *dataset.Interactions, progress 
 	met := newest(data.ByUser, a.MaxHistory)
 	byUser := a.transitions(met)
 	byItem := a.transitions(met.Transpose())
-	discounts := discounts(byItem, a.Beta)
+	discounts, constants := discounts(byItem, a.Beta), byUser.Constants()
 	find := search{
 		items: byUser.Width, keep: a.Neighbours, normalise: a.Normalise,
-		gather: func(sums *accumulator, item int32) {
-			users, x := byItem.Row(int(item))
-			for k, u := range users {
-				others, y := byUser.Row(int(u))
-				sums.add(others, y, x[k])
-			}
-		},
-		score: func(_ int32, others []int32, sums []float32) { discount(others, sums, discounts) },
+		gather: func(sums *accumulator, item int32) { sums.AddProduct(byItem, byUser, constants, int(item)) },
+		score:  func(_ int32, others []int32, sums []float32) { discount(others, sums, discounts) },
 	}
 	neighbours, err := find.run(ctx)
 	if err != nil {

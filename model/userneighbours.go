@@ -28,7 +28,8 @@ type UserNeighbours struct {
 
 // comparison is the scratch memory of one request.
 type comparison struct {
-	sums  accumulator
+	sums  *linalg.Accumulator
+	best  []linalg.Scored
 	items []int32
 	x     []float32
 }
@@ -36,7 +37,7 @@ type comparison struct {
 // ready makes the model able to score.
 func (m *UserNeighbours) ready() *UserNeighbours {
 	m.scratch.New = func() any {
-		return &comparison{sums: accumulator{sums: make([]float32, len(m.users)), touched: make([]int32, len(m.users)+1)}}
+		return &comparison{sums: linalg.NewAccumulator(len(m.users))}
 	}
 	return m
 }
@@ -59,13 +60,13 @@ func (m *UserNeighbours) Score(scores []float32, history dataset.History) {
 	m.prepare(c, &history)
 	for k, i := range c.items {
 		users, x := m.byItem.Row(int(i))
-		c.sums.add(users, x, c.x[k])
+		c.sums.Add(users, x, c.x[k])
 	}
-	users, similarities := c.sums.take()
+	users, similarities := c.sums.Take()
 	s.score(s.summarise(m.centre, c.items, c.x), m.users, users, similarities, m.centre, m.Items())
 	sharpen(similarities, m.locality)
-	c.sums.best = linalg.TopK(c.sums.best[:0], similarities, m.neighbours)
-	for _, b := range c.sums.best {
+	c.best = linalg.TopK(c.best[:0], similarities, m.neighbours)
+	for _, b := range c.best {
 		if !(b.Score > 0) {
 			break
 		}
