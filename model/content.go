@@ -226,7 +226,7 @@ func (l *likeness) gather(sums *accumulator, item int32) {
 	places, followed := l.rarest(item)
 	for _, k := range places[:followed] {
 		others, x := l.byColumn.Row(int(cols[k]))
-		sums.add(others, x, vals[k])
+		sums.Add(others, x, vals[k])
 	}
 }
 
