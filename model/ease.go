@@ -36,7 +36,8 @@ import (
 // items in groups, here each has candidates, and a solution, of its own.
 //
 // Cost, dense: n³ flops and 2n² bytes for n items, whatever the interactions,
-// and so refused above MaxItems. With k candidates: n·k³/3 flops, and what
+// and so refused above MaxItems; so is keeping weights that take more memory
+// than the inverse of MaxItems items, 24 bytes each. With k candidates: n·k³/3 flops, and what
 // cooccurrence says. Serving takes 8 bytes a neighbour.
 type EASE struct {
 	Lambda      float64 `json:"lambda" range:"1e-6,1e9" tune:"10,1000,log"`
@@ -68,11 +69,8 @@ func (a *EASE) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 	if err := errors.Join(a.Validate(), ctx.Err()); err != nil {
 		return nil, err
 	}
-	items := data.ByUser.Width
-	if a.Candidates == 0 && items > a.MaxItems {
-		return nil, fmt.Errorf(
-			"model: EASE of %d items takes %.0f GB and %.1g flops, and max_items is %d (solve for each item alone: candidates=200; or raise max_items)",
-			items, 2e-9*float64(items)*float64(items), float64(items)*float64(items)*float64(items), a.MaxItems)
+	if err := a.affords(data.ByUser.Width); err != nil {
+		return nil, err
 	}
 	x := scaling{a.WeightPower, a.UserPower, a.ItemPower, a.TargetPower}.apply(data)
 	var (
@@ -88,6 +86,31 @@ func (a *EASE) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 		return nil, err
 	}
 	return x.itemItem(targets, a.Recency), nil
+}
+
+// affords refuses what takes more memory than MaxItems allows.
+func (a *EASE) affords(items int) error {
+	if a.Candidates > 0 {
+		return nil
+	}
+	gigabytes := func(n int) float64 { return 2e-9 * float64(n) * float64(n) } // that n items solved for at once take
+	if items > a.MaxItems {
+		n := float64(items)
+		return fmt.Errorf(
+			"model: EASE of %d items takes %.0f GB and %.1g flops, and max_items is %d (solve for each item alone: candidates=200; or raise max_items)",
+			items, gigabytes(items), n*n*n, a.MaxItems)
+	}
+	kept := items
+	if a.Neighbours > 0 {
+		kept = min(kept, a.Neighbours)
+	}
+	// Weights are held three times while they are laid together and turned round.
+	if held := 24e-9 * float64(items) * float64(kept); held > gigabytes(a.MaxItems) {
+		return fmt.Errorf(
+			"model: EASE of %d items that keeps %d weights of each takes %.1f GB, and max_items of %d allows %.1f (keep the strongest: neighbours=500; or raise max_items)",
+			items, kept, held, a.MaxItems, gigabytes(a.MaxItems))
+	}
+	return nil
 }
 
 // penalty returns what is added to an element of G's diagonal.

@@ -114,9 +114,9 @@ func TestEASE(t *testing.T) {
 		data.ByUser.Vals[k] = 1 + float32(k%3)
 	}
 	for _, a := range []*model.EASE{
-		{Lambda: 3, MaxItems: 100},
-		{Lambda: 3, MaxItems: 30, Dropout: 0.4, WeightPower: 1},
-		{Lambda: 10, MaxItems: 100, UserPower: 1, ItemPower: 0.5, TargetPower: 0.25},
+		{Lambda: 3, MaxItems: 200},
+		{Lambda: 3, MaxItems: 200, Dropout: 0.4, WeightPower: 1},
+		{Lambda: 10, MaxItems: 200, UserPower: 1, ItemPower: 0.5, TargetPower: 0.25},
 		{Lambda: 3, MaxItems: 1, Candidates: 40, WeightPower: 1, Dropout: 0.2},
 		{Lambda: 1, MaxItems: 1, Candidates: 40, UserPower: 0.5, ItemPower: 1, TargetPower: 1},
 	} {
@@ -157,8 +157,8 @@ func TestEASE(t *testing.T) {
 func TestEASEKeepsTheStrongest(t *testing.T) {
 	data := clusters(60, 30, 3, 2)
 	const kept = 7
-	all := weightsOf(t, fit(t, &model.EASE{Lambda: 3, MaxItems: 100}, data))
-	some := weightsOf(t, fit(t, &model.EASE{Lambda: 3, MaxItems: 100, Neighbours: kept}, data))
+	all := weightsOf(t, fit(t, &model.EASE{Lambda: 3, MaxItems: 200}, data))
+	some := weightsOf(t, fit(t, &model.EASE{Lambda: 3, MaxItems: 200, Neighbours: kept}, data))
 	for j := range 30 {
 		var sizes []float64
 		for i := range 30 {
@@ -178,10 +178,25 @@ func TestEASEKeepsTheStrongest(t *testing.T) {
 	}
 }
 
-func TestEASERefusesTooManyItems(t *testing.T) {
-	_, err := (&model.EASE{Lambda: 1, MaxItems: 29}).Fit(t.Context(), clusters(60, 30, 3, 2), nil)
-	if err == nil || !strings.Contains(err.Error(), "candidates") || !strings.Contains(err.Error(), "max_items") {
-		t.Errorf("got %v, want what to do", err)
+func TestEASERefuses(t *testing.T) {
+	data := clusters(60, 30, 3, 2)
+	for what, test := range map[string]struct {
+		settings model.EASE
+		remedy   string // "": fits
+	}{
+		"too many items":           {model.EASE{Lambda: 1, MaxItems: 29, Neighbours: 1}, "candidates"},
+		"as many items as allowed": {model.EASE{Lambda: 1, MaxItems: 30, Neighbours: 2}, ""},
+		"too many weights":         {model.EASE{Lambda: 1, MaxItems: 30, Neighbours: 3}, "neighbours"},
+		"all weights":              {model.EASE{Lambda: 1, MaxItems: 103}, "neighbours"},
+		"room for all weights":     {model.EASE{Lambda: 1, MaxItems: 104}, ""},
+	} {
+		_, err := test.settings.Fit(t.Context(), data, nil)
+		switch {
+		case test.remedy == "" && err != nil:
+			t.Errorf("%s: %v", what, err)
+		case test.remedy != "" && (err == nil || !strings.Contains(err.Error(), test.remedy+"=") || !strings.Contains(err.Error(), "max_items")):
+			t.Errorf("%s: got %v, want what to do", what, err)
+		}
 	}
 }
 
