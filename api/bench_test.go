@@ -69,7 +69,7 @@ func serveLargeModel(b *testing.B, deps *Deps, items int) {
 	must(b, err)
 	reg, err := registry.Open(b.TempDir())
 	must(b, err)
-	version, err := reg.Register(b.Context(), kindred.ModelVersion{Kind: "ials", CreatedAt: exampleTime()}, data.Items, learned)
+	version, err := reg.Register(b.Context(), kindred.ModelVersion{Kind: "ials", CreatedAt: exampleTime()}, data, learned)
 	must(b, err)
 	must(b, reg.Promote(b.Context(), registry.Live{registry.Personal: version.Version}))
 	db, ok := deps.Counts.(*store.DB)

@@ -126,7 +126,7 @@ func (d *door) learn(tb testing.TB, reg *registry.Registry) {
 		version, err := reg.Register(tb.Context(), kindred.ModelVersion{
 			Kind: kind, CreatedAt: exampleTime(), Settings: json.RawMessage("{}"),
 			Metrics: map[string]float64{"ndcg@20": 0.25}, Baseline: map[string]float64{"ndcg@20": 0.125},
-		}, data.Items, learned)
+		}, data, learned)
 		must(tb, err)
 		d.models[kind] = version.Version
 	}

@@ -126,12 +126,22 @@ func (w *world) put(items ...kindred.Item) {
 	must(w.tb, w.store.PutItems(w.tb.Context(), items))
 }
 
-// interactions are all events as training sees them.
+// putUsers stores what is said of users.
+func (w *world) putUsers(users ...kindred.User) {
+	w.tb.Helper()
+	must(w.tb, w.store.PutUsers(w.tb.Context(), users))
+}
+
+// interactions are all events and users as training sees them.
 func (w *world) interactions() *dataset.Interactions {
 	w.tb.Helper()
 	b := dataset.NewBuilder(w.weights)
 	must(w.tb, w.store.ScanEvents(w.tb.Context(), store.EventRange{}, func(e *kindred.Event) error {
 		b.Add(e)
+		return nil
+	}))
+	must(w.tb, w.store.ScanUsers(w.tb.Context(), func(user *kindred.User) error {
+		b.AddUser(user)
 		return nil
 	}))
 	x, err := b.Build(moment)
@@ -145,7 +155,7 @@ func (w *world) fit(algorithm model.Algorithm) string {
 	x := w.interactions()
 	learned, err := algorithm.Fit(w.tb.Context(), x, nil)
 	must(w.tb, err)
-	v, err := w.models.Register(w.tb.Context(), kindred.ModelVersion{Kind: algorithm.Kind(), CreatedAt: moment}, x.Items, learned)
+	v, err := w.models.Register(w.tb.Context(), kindred.ModelVersion{Kind: algorithm.Kind(), CreatedAt: moment}, x, learned)
 	must(w.tb, err)
 	return v.Version
 }

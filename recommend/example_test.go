@@ -95,7 +95,7 @@ func train(ctx context.Context, db *store.DB, models *registry.Registry) error {
 	if err != nil {
 		return err
 	}
-	v, err := models.Register(ctx, kindred.ModelVersion{Kind: knn.Kind(), CreatedAt: time.Now()}, data.Items, learned)
+	v, err := models.Register(ctx, kindred.ModelVersion{Kind: knn.Kind(), CreatedAt: time.Now()}, data, learned)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"kindred"
@@ -16,12 +19,17 @@ import (
 )
 
 // magic opens every artefact. After it: the number of items and their
-// identifiers, each behind its length (all uvarint), then the learned shape as
-// model writes it.
-const magic = "kindred artefact 1\n"
+// identifiers, each behind its length (all uvarint), then the encoding of
+// users' attributes as JSON ("null": none) behind its length, then the learned
+// shape as model writes it.
+const magic = "kindred artefact 2\n"
+
+// magicPlain opens artefacts written before there was an encoding in them. They
+// are read all the same.
+const magicPlain = "kindred artefact 1\n"
 
 // writeArtefact writes and syncs an artefact and returns its hash and size.
-func writeArtefact(path string, items *dataset.Dict, learned model.Learned) (hash string, size int64, err error) {
+func writeArtefact(path string, content *Loaded) (hash string, size int64, err error) {
 	file, err := os.Create(path)
 	if err != nil {
 		return "", 0, err
@@ -29,7 +37,7 @@ func writeArtefact(path string, items *dataset.Dict, learned model.Learned) (has
 	defer file.Close() //nolint:errcheck // closed with its error below; this is for the way out on an error
 	sum := xxh3.New()
 	buffer := bufio.NewWriterSize(io.MultiWriter(file, sum), 1<<20)
-	if err := encode(buffer, items, learned); err != nil {
+	if err := encode(buffer, content); err != nil {
 		return "", 0, err
 	}
 	if err := buffer.Flush(); err != nil {
@@ -45,71 +53,107 @@ func writeArtefact(path string, items *dataset.Dict, learned model.Learned) (has
 	return sumOf(sum), info.Size(), file.Close()
 }
 
-func encode(w *bufio.Writer, items *dataset.Dict, learned model.Learned) error {
-	head := binary.AppendUvarint([]byte(magic), uint64(items.Len()))
-	for _, id := range items.IDs() {
+func encode(w *bufio.Writer, content *Loaded) error {
+	head := binary.AppendUvarint([]byte(magic), uint64(content.Items.Len()))
+	for _, id := range content.Items.IDs() {
 		head = binary.AppendUvarint(head, uint64(len(id)))
 		head = append(head, id...)
 	}
-	if _, err := w.Write(head); err != nil {
+	users, err := json.Marshal(content.UserEncoding)
+	if err != nil {
 		return err
 	}
-	_, err := learned.WriteTo(w)
+	head = binary.AppendUvarint(head, uint64(len(users)))
+	if _, err := w.Write(append(head, users...)); err != nil {
+		return err
+	}
+	_, err = content.Learned.WriteTo(w)
 	return err
 }
 
 // readArtefact reads an artefact whose bytes must have the given hash. The
 // hash is checked first, in a pass of its own: what follows then reads only
 // bytes that were written whole.
-func readArtefact(path, hash string) (*dataset.Dict, model.Learned, error) {
+func readArtefact(path, hash string) (*Loaded, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // only read
 	sum := xxh3.New()
 	if _, err := io.Copy(sum, file); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if got := sumOf(sum); got != hash {
-		return nil, nil, fmt.Errorf("registry: the artefact is damaged: its hash is %s, not %s", got, hash)
+		return nil, fmt.Errorf("registry: the artefact is damaged: its hash is %s, not %s", got, hash)
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return decode(bufio.NewReaderSize(file, 1<<20))
 }
 
-func decode(r *bufio.Reader) (*dataset.Dict, model.Learned, error) {
+func decode(r *bufio.Reader) (*Loaded, error) {
 	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(r, head); err != nil || string(head) != magic {
-		return nil, nil, fmt.Errorf("registry: not an artefact of this version of kindred")
+	if _, err := io.ReadFull(r, head); err != nil || string(head) != magic && string(head) != magicPlain {
+		return nil, errors.New("registry: not an artefact that this version of kindred reads (train again)")
 	}
+	items, err := decodeItems(r)
+	if err != nil {
+		return nil, err
+	}
+	content := &Loaded{Items: items}
+	if string(head) == magic {
+		if content.UserEncoding, err = decodeEncoding(r); err != nil {
+			return nil, err
+		}
+	}
+	if content.Learned, err = model.Read(r); err != nil {
+		return nil, err
+	}
+	if content.Learned.Items() != items.Len() {
+		return nil, fmt.Errorf("registry: the artefact names %d items and its model scores %d",
+			items.Len(), content.Learned.Items())
+	}
+	return content, nil
+}
+
+func decodeItems(r *bufio.Reader) (*dataset.Dict, error) {
 	count, err := binary.ReadUvarint(r)
 	if err != nil || count > 1<<31-1 {
-		return nil, nil, fmt.Errorf("registry: the artefact's item count is damaged")
+		return nil, errors.New("registry: the artefact's item count is damaged")
 	}
 	items := dataset.NewDict()
 	var id [kindred.MaxID]byte
 	for range count {
 		size, err := binary.ReadUvarint(r)
 		if err != nil || size > kindred.MaxID {
-			return nil, nil, fmt.Errorf("registry: the artefact's item %d is damaged", items.Len())
+			return nil, fmt.Errorf("registry: the artefact's item %d is damaged", items.Len())
 		}
 		if _, err := io.ReadFull(r, id[:size]); err != nil {
-			return nil, nil, fmt.Errorf("registry: the artefact ends in item %d", items.Len())
+			return nil, fmt.Errorf("registry: the artefact ends in item %d", items.Len())
 		}
 		items.Add(string(id[:size]))
 	}
-	learned, err := model.Read(r)
+	if uint64(items.Len()) != count {
+		return nil, errors.New("registry: the artefact names an item twice")
+	}
+	return items, nil
+}
+
+func decodeEncoding(r *bufio.Reader) (users *dataset.Encoding, err error) {
+	size, err := binary.ReadUvarint(r)
+	if err != nil || size > math.MaxInt64 {
+		return nil, errors.New("registry: the length of the artefact's encoding of users is damaged")
+	}
+	text, err := io.ReadAll(io.LimitReader(r, int64(size))) // grows with the bytes that really come
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if learned.Items() != items.Len() || uint64(items.Len()) != count {
-		return nil, nil, fmt.Errorf("registry: the artefact names %d items and its model scores %d",
-			items.Len(), learned.Items())
+	if err := json.Unmarshal(text, &users); err != nil {
+		return nil, fmt.Errorf("registry: the artefact's encoding of users is damaged: %w", err)
 	}
-	return items, learned, nil
+	return users, nil
 }
 
 func sumOf(h *xxh3.Hasher) string {

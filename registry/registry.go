@@ -7,7 +7,7 @@
 //	models/
 //	  20261123T222530.123Z-ials/
 //	    manifest.json   kindred.ModelVersion without its stage
-//	    artefact.bin    item dictionary and learned shape (artefact.go)
+//	    artefact.bin    item dictionary, encoding of users, learned shape (artefact.go)
 //	  live.json         which version plays which role, and what did before
 //
 // Invariants: a version's folder appears whole or not at all (it is written
@@ -51,6 +51,9 @@ type Loaded struct {
 	Version kindred.ModelVersion
 	Items   *dataset.Dict
 	Learned model.Learned
+	// UserEncoding is how users' attributes become the columns that the model
+	// learned from; nil if it learned from none.
+	UserEncoding *dataset.Encoding
 }
 
 // Open opens the registry in dir, creating the folder if need be.
@@ -61,10 +64,11 @@ func Open(dir string) (*Registry, error) {
 	return &Registry{dir: dir}, nil
 }
 
-// Register stores a learned model as a new candidate. The version's name, hash
-// and size are filled in from v.CreatedAt, v.Kind and the artefact.
+// Register stores a model learned from data as a new candidate. Of the data it
+// keeps the items and how users' attributes were encoded. The version's name,
+// hash and size are filled in from v.CreatedAt, v.Kind and the artefact.
 func (r *Registry) Register(
-	ctx context.Context, v kindred.ModelVersion, items *dataset.Dict, learned model.Learned,
+	ctx context.Context, v kindred.ModelVersion, data *dataset.Interactions, learned model.Learned,
 ) (kindred.ModelVersion, error) {
 	r.removeStaleParts(v.CreatedAt)
 	part, err := os.MkdirTemp(r.dir, partPrefix)
@@ -73,7 +77,11 @@ func (r *Registry) Register(
 	}
 	defer os.RemoveAll(part) //nolint:errcheck // after the rename there is nothing left; before it, the error that counts is on its way
 	v.Stage = ""
-	if v.Artefact, v.Bytes, err = writeArtefact(filepath.Join(part, artefactFile), items, learned); err != nil {
+	content := &Loaded{Items: data.Items, Learned: learned}
+	if data.UserFeatures != nil {
+		content.UserEncoding = data.UserFeatures.Encoding
+	}
+	if v.Artefact, v.Bytes, err = writeArtefact(filepath.Join(part, artefactFile), content); err != nil {
 		return v, fmt.Errorf("registry: writing the artefact of %s (is the disk full?): %w", v.Kind, err)
 	}
 	if err := ctx.Err(); err != nil {
@@ -173,12 +181,13 @@ func (r *Registry) Load(version string) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, learned, err := readArtefact(filepath.Join(r.dir, version, artefactFile), v.Artefact)
+	loaded, err := readArtefact(filepath.Join(r.dir, version, artefactFile), v.Artefact)
 	if err != nil {
 		return nil, kindred.Errorf(kindred.Unavailable,
 			"model version %s cannot be loaded (promote another version, or train again)", version).Because(err)
 	}
-	return &Loaded{Version: v, Items: items, Learned: learned}, nil
+	loaded.Version = v
+	return loaded, nil
 }
 
 // Prune removes the oldest candidates and retired versions until at most keep

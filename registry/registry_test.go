@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,40 @@ func TestRegisterLoad(t *testing.T) {
 	loaded.Learned.Score(got, dataset.History{})
 	if !slices.Equal(got, want) {
 		t.Errorf("scores: got %v, want %v", got, want)
+	}
+	row := kindred.Attributes{"age": kindred.NumberOf(35)}
+	wantCols, wantVals := data().UserFeatures.Encoding.Append(nil, nil, row)
+	cols, vals := loaded.UserEncoding.Append(nil, nil, row)
+	if len(cols) == 0 || !slices.Equal(cols, wantCols) || !slices.Equal(vals, wantVals) {
+		t.Errorf("a user's columns: got %v %v, want %v %v", cols, vals, wantCols, wantVals)
+	}
+}
+
+// TestOlderArtefact expects what was written before encodings were kept to
+// load without one, and one of a later format to be refused.
+func TestOlderArtefact(t *testing.T) {
+	var older bytes.Buffer
+	older.WriteString("kindred artefact 1\n\x03\x01a\x01b\x01c")
+	_, err := learned(t, "itemknn").WriteTo(&older)
+	must(t, err)
+	loaded, err := decodeBytes(older.Bytes())
+	if err != nil || loaded.Items.Len() != 3 || loaded.Learned.Shape() != learned(t, "itemknn").Shape() || loaded.UserEncoding != nil {
+		t.Errorf("got %+v, %v", loaded, err)
+	}
+	later := bytes.Replace(older.Bytes(), []byte("artefact 1"), []byte("artefact 3"), 1)
+	if _, err := decodeBytes(later); err == nil || !strings.Contains(err.Error(), "train again") {
+		t.Errorf("a later format: %v", err)
+	}
+}
+
+// TestUndescribedUsers expects no encoding where nothing was said of users.
+func TestUndescribedUsers(t *testing.T) {
+	reg, plain := open(t), data()
+	plain.UserFeatures = nil
+	v, err := reg.Register(t.Context(), kindred.ModelVersion{Kind: "popular", CreatedAt: moment}, plain, learned(t, "popular"))
+	must(t, err)
+	if loaded, err := reg.Load(v.Version); err != nil || loaded.UserEncoding != nil {
+		t.Errorf("got %+v, %v", loaded, err)
 	}
 }
 
@@ -142,7 +177,7 @@ func TestCancelledRegisterLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	v := kindred.ModelVersion{Kind: "popular", CreatedAt: moment}
-	if _, err := reg.Register(ctx, v, dataset.NewDict("a", "b", "c"), learned(t, "popular")); !errors.Is(err, context.Canceled) {
+	if _, err := reg.Register(ctx, v, data(), learned(t, "popular")); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 	entries, err := os.ReadDir(reg.dir)
@@ -202,18 +237,19 @@ func TestDamagedManifest(t *testing.T) {
 // FuzzDecode expects any bytes to give a model or an error.
 func FuzzDecode(f *testing.F) {
 	path := filepath.Join(f.TempDir(), artefactFile)
-	if _, _, err := writeArtefact(path, dataset.NewDict("a", "b", "c"), learned(f, "itemknn")); err != nil {
+	content := &Loaded{Items: data().Items, Learned: learned(f, "itemknn"), UserEncoding: data().UserFeatures.Encoding}
+	if _, _, err := writeArtefact(path, content); err != nil {
 		f.Fatal(err)
 	}
-	data, err := os.ReadFile(path)
+	written, err := os.ReadFile(path)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(data)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		items, shape, err := decodeBytes(data)
-		if err == nil && items.Len() != shape.Items() {
-			t.Errorf("%d items in the dictionary, %d in the model", items.Len(), shape.Items())
+	f.Add(written)
+	f.Fuzz(func(t *testing.T, written []byte) {
+		got, err := decodeBytes(written)
+		if err == nil && got.Items.Len() != got.Learned.Items() {
+			t.Errorf("%d items in the dictionary, %d in the model", got.Items.Len(), got.Learned.Items())
 		}
 	})
 }
@@ -228,7 +264,7 @@ func open(t *testing.T) *Registry {
 func register(t *testing.T, reg *Registry, kind string, at time.Time) kindred.ModelVersion {
 	t.Helper()
 	v, err := reg.Register(t.Context(), kindred.ModelVersion{Kind: kind, CreatedAt: at},
-		dataset.NewDict("a", "b", "c"), learned(t, kind))
+		data(), learned(t, kind))
 	must(t, err)
 	return v
 }
@@ -238,19 +274,25 @@ func learned(tb testing.TB, kind string) model.Learned {
 	tb.Helper()
 	algorithm, err := model.New(kind)
 	must(tb, err)
-	shape, err := algorithm.Fit(tb.Context(), &dataset.Interactions{
+	shape, err := algorithm.Fit(tb.Context(), data(), nil)
+	must(tb, err)
+	return shape
+}
+
+// data are three items that two users met, of whom one is described.
+func data() *dataset.Interactions {
+	return &dataset.Interactions{
 		Users: dataset.NewDict("u", "v"),
 		Items: dataset.NewDict("a", "b", "c"),
 		ByUser: &linalg.CSR{
 			Starts: []int{0, 2, 3}, Cols: []int32{0, 1, 1}, Vals: []float32{1, 1, 1}, Width: 3,
 		},
-		Times: []int64{1, 2, 3},
-	}, nil)
-	must(tb, err)
-	return shape
+		Times:        []int64{1, 2, 3},
+		UserFeatures: dataset.Describe([]kindred.Attributes{{"age": kindred.NumberOf(30)}, {"age": kindred.NumberOf(50)}, {}}),
+	}
 }
 
-func decodeBytes(data []byte) (*dataset.Dict, model.Learned, error) {
+func decodeBytes(data []byte) (*Loaded, error) {
 	return decode(bufio.NewReader(bytes.NewReader(data)))
 }
 

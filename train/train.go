@@ -275,5 +275,5 @@ func (r *run) register(
 		Kind: j.Kind, CreatedAt: r.Now().UTC().Truncate(time.Millisecond), Settings: j.Settings, Seed: r.Seed,
 		Data: r.result.Data, Metrics: means(j.Metrics), Baseline: baseline,
 		CodeVersion: r.CodeVersion, TrainTime: time.Since(start),
-	}, data.Items, learned)
+	}, data, learned)
 }

@@ -97,7 +97,7 @@ func (c *modelsImportVectorsCmd) Run(ctx context.Context, g *cli, out *output) e
 	version, err := reg.Register(ctx, kindred.ModelVersion{
 		Kind: "vectors", CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Settings: encoded,
 		Data: kindred.DataRange{Items: len(v.IDs)}, CodeVersion: codeVersion(),
-	}, dataset.NewDict(v.IDs...), learned)
+	}, &dataset.Interactions{Items: dataset.NewDict(v.IDs...)}, learned)
 	if err != nil {
 		return err
 	}
