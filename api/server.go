@@ -77,6 +77,7 @@ type Recommender interface {
 type Live interface {
 	ItemsChanged(items []kindred.Item)
 	ItemDeleted(id kindred.ItemID)
+	UsersChanged(users []kindred.User)
 	UserErased(id kindred.UserID)
 	Reload(ctx context.Context) error
 }

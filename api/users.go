@@ -105,9 +105,11 @@ func (s *Server) putUser(w *recorder, r *http.Request) error {
 		return err
 	}
 	user.UpdatedAt = s.now().UTC().Truncate(time.Millisecond)
-	if err := s.deps.Users.PutUsers(r.Context(), []kindred.User{user}); err != nil {
+	users := []kindred.User{user}
+	if err := s.deps.Users.PutUsers(r.Context(), users); err != nil {
 		return err
 	}
+	s.deps.Live.UsersChanged(users)
 	return answerJSON(w, http.StatusOK, newUserBody(user))
 }
 
@@ -161,6 +163,7 @@ func (s *Server) postUsers(w *recorder, r *http.Request) error {
 	if err := s.deps.Users.PutUsers(r.Context(), users); err != nil {
 		return err
 	}
+	s.deps.Live.UsersChanged(users)
 	return answerJSON(w, http.StatusOK, reply)
 }
 

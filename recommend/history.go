@@ -26,17 +26,34 @@ const (
 	warmPause  = time.Millisecond
 )
 
-// profile is what recommending needs of a user's events. It never changes.
+// profile is what recommending needs of a user's events, and what is said of
+// the user. It never changes.
 type profile struct {
 	steps  []step  // distinct items that say what the user likes, oldest first
 	other  []step  // what the user knows besides: disliked, rated low
 	visits []visit // every event that the steps sum up, oldest first
 
-	last atomic.Pointer[places] // for the dictionary asked for last
+	attributes kindred.Attributes
+
+	last    atomic.Pointer[places]  // for the dictionary asked for last
+	encoded atomic.Pointer[columns] // for the encoding asked for last
 }
 
 // size is what the profile counts for in the cache.
-func (p *profile) size() int { return 1 + len(p.steps) + len(p.other) + len(p.visits)/visitsInStep }
+func (p *profile) size() int {
+	size := 1 + len(p.steps) + len(p.other) + len(p.visits)/visitsInStep
+	for _, a := range p.attributes {
+		size += attributeInSteps + (len(a.Text)+4*len(a.Vector)+bytesOfWord*len(a.Set))/bytesOfStep
+	}
+	return size
+}
+
+// Estimates of memory, to weigh attributes against steps.
+const (
+	bytesOfStep      = 100
+	bytesOfWord      = 32 // of a set
+	attributeInSteps = 2  // without what its text, set or vector holds
+)
 
 // places are a profile's items as indices of one dictionary; -1: not in it.
 type places struct {
@@ -69,6 +86,28 @@ func indexOf(items *dataset.Dict, id kindred.ItemID) int32 {
 	return -1
 }
 
+// columns are a profile's attributes as one encoding has them.
+type columns struct {
+	encoding *dataset.Encoding
+	features []int32
+	values   []float32
+}
+
+// features returns the attributes as columns of an encoding, those of training
+// rows; nothing for a nil encoding.
+func (p *profile) features(encoding *dataset.Encoding) ([]int32, []float32) {
+	if encoding == nil {
+		return nil, nil
+	}
+	if known := p.encoded.Load(); known != nil && known.encoding == encoding {
+		return known.features, known.values
+	}
+	made := &columns{encoding: encoding}
+	made.features, made.values = encoding.Append(nil, nil, p.attributes)
+	p.encoded.Store(made)
+	return made.features, made.values
+}
+
 // step is an item of a profile.
 type step struct {
 	item   kindred.ItemID
@@ -90,10 +129,10 @@ type visit struct {
 // visitsInStep is how many visits take the memory of a step.
 const visitsInStep = 4
 
-// histories caches profiles. A new event makes its user's profile leave the
-// cache, so that the next request reads it from the store again.
+// histories caches profiles. A new event or attribute makes its user's profile
+// leave the cache, so that the next request reads it from the store again.
 type histories struct {
-	store   Store
+	store   Users
 	weights dataset.Settings
 	size    int // items in all profiles of the cache, at most
 	cache   *otter.Cache[kindred.UserID, *profile]
@@ -101,13 +140,13 @@ type histories struct {
 }
 
 // stripe counts what came in about some of the users. A profile read from the
-// store while its count moved may lack an event, and is not kept.
+// store while its count moved may lack what is new, and is not kept.
 type stripe struct {
 	mu      sync.Mutex // held while the cache changes, too
 	changes uint64
 }
 
-func newHistories(store Store, weights dataset.Settings, size int) (*histories, error) {
+func newHistories(store Users, weights dataset.Settings, size int) (*histories, error) {
 	cache, err := otter.New(&otter.Options[kindred.UserID, *profile]{
 		MaximumWeight: uint64(size),
 		Weigher:       func(_ kindred.UserID, p *profile) uint32 { return uint32(p.size()) },
@@ -158,8 +197,12 @@ func (h *histories) of(ctx context.Context, user kindred.UserID) (*profile, erro
 	if err != nil {
 		return nil, err
 	}
+	described, err := h.store.User(ctx, user)
+	if err != nil && kindred.KindOf(err) != kindred.NotFound {
+		return nil, err
+	}
 	slices.Reverse(events)
-	p := new(profile).after(events, h.weights)
+	p := (&profile{attributes: described.Attributes}).after(events, h.weights)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes == before {
@@ -220,7 +263,9 @@ func (p *profile) after(events []kindred.Event, weights dataset.Settings) *profi
 			visits = append(visits, visit{e.Time.UnixMilli(), int32(at)})
 		}
 	}
-	return arrange(all, visits)
+	next := arrange(all, visits)
+	next.attributes = p.attributes
+	return next
 }
 
 // arrange makes a profile of steps in any order and of visits that name them

@@ -146,7 +146,7 @@ func TestWithSession(t *testing.T) {
 
 // known is a store with histories of ten items, which counts who asks.
 type known struct {
-	Store
+	Users
 	users []kindred.UserID
 	asked []kindred.UserID
 }
@@ -159,6 +159,10 @@ func (k *known) UserEvents(_ context.Context, user kindred.UserID, _ int) (event
 		events = append(events, kindred.Event{User: user, Item: kindred.ItemID(fmt.Sprint(n)), Kind: kindred.View})
 	}
 	return events, nil
+}
+
+func (*known) User(context.Context, kindred.UserID) (kindred.User, error) {
+	return kindred.User{}, kindred.Errorf(kindred.NotFound, "nothing is said of anyone")
 }
 
 // TestWarm expects the latest users' histories to be read, as many as there is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -26,7 +27,8 @@ type view struct {
 	version kindred.ModelVersion
 	items   *dataset.Dict
 	learned model.Learned
-	index   *ann.Exact // of an Embedded, else nil
+	index   *ann.Exact        // of an Embedded, else nil
+	users   *dataset.Encoding // how users' attributes are told to it; nil: not at all
 	// popular are a Popularity's items, best first; trending those on the rise.
 	popular, trending []linalg.Scored
 
@@ -39,7 +41,7 @@ type view struct {
 }
 
 func newView(loaded *registry.Loaded) *view {
-	v := &view{version: loaded.Version, items: loaded.Items, learned: loaded.Learned}
+	v := &view{version: loaded.Version, items: loaded.Items, learned: loaded.Learned, users: loaded.UserEncoding}
 	switch learned := loaded.Learned.(type) {
 	case model.Embedded:
 		v.index = ann.NewExact(learned.ItemVectors())
@@ -133,9 +135,12 @@ func (r *reload) view(ctx context.Context, role registry.Role, version string, f
 	}
 	v, known := r.loaded[found.Version.Version]
 	if !known {
-		for _, other := range r.loaded { // models of one training have the same items
+		for _, other := range r.loaded { // models of one training have the same items and encoding
 			if slices.Equal(other.items.IDs(), found.Items.IDs()) {
 				found.Items = other.items
+			}
+			if reflect.DeepEqual(other.users, found.UserEncoding) {
+				found.UserEncoding = other.users
 			}
 		}
 		v = newView(found)

@@ -284,6 +284,11 @@ func (m *memory) AppendExposures(ctx context.Context, shown []kindred.Exposure) 
 func (*memory) UserEvents(context.Context, kindred.UserID, int) ([]kindred.Event, error) {
 	return nil, nil
 }
+
+func (*memory) User(context.Context, kindred.UserID) (user kindred.User, err error) {
+	return user, nil
+}
+
 func (*memory) RecentUsers(context.Context, int) ([]kindred.UserID, error) { return nil, nil }
 func (*memory) ScanItems(context.Context, func(*kindred.Item) error) error { return nil }
 func (*memory) ScanDeletedItems(context.Context, func(kindred.ItemID) error) error {

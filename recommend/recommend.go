@@ -4,7 +4,7 @@
 // and the registry when they change.
 //
 // A list is filled from one source after the other: the personal model by
-// fold-in of the history as it is now, what goes with that history's items,
+// fold-in of the history as it is now and of the user's attributes, what goes with that history's items,
 // what is popular, and at last the newest items. Items the user knows, that
 // are not available, excluded or filtered out never appear, and the list is
 // short only when nothing else is left to recommend.
@@ -29,12 +29,19 @@ import (
 
 // Store is what recommending reads and writes.
 type Store interface {
-	UserEvents(ctx context.Context, user kindred.UserID, limit int) ([]kindred.Event, error)
-	RecentUsers(ctx context.Context, events int) ([]kindred.UserID, error)
+	Users
 	ScanItems(ctx context.Context, fn func(*kindred.Item) error) error
 	ScanDeletedItems(ctx context.Context, fn func(kindred.ItemID) error) error
 	AppendExposures(ctx context.Context, exposures []kindred.Exposure) error
 	DataVersion(ctx context.Context) (int64, error)
+}
+
+// Users is where it is kept what users did and what is said of them.
+type Users interface {
+	UserEvents(ctx context.Context, user kindred.UserID, limit int) ([]kindred.Event, error)
+	RecentUsers(ctx context.Context, events int) ([]kindred.UserID, error)
+	// User fails with kindred.NotFound for a stranger.
+	User(ctx context.Context, id kindred.UserID) (kindred.User, error)
 }
 
 // Models is where the live models come from.
@@ -305,6 +312,14 @@ func (s *Service) ItemsChanged(items []kindred.Item) { s.catalogue.put(items, s.
 
 // ItemDeleted takes note of an item that has been deleted.
 func (s *Service) ItemDeleted(id kindred.ItemID) { s.catalogue.remove(id, s.now()) }
+
+// UsersChanged takes note of users that have been stored: their attributes count
+// in their next answers.
+func (s *Service) UsersChanged(users []kindred.User) {
+	for i := range users {
+		s.histories.forget(users[i].ID)
+	}
+}
 
 // UserErased takes note of a user who has been erased.
 func (s *Service) UserErased(id kindred.UserID) {

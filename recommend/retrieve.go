@@ -41,6 +41,7 @@ type list struct {
 	scored  []linalg.Scored
 	scores  []float32
 	vector  []float32
+	nobody  []float32 // scores or vector of someone without attributes
 	reasons reasons
 }
 
@@ -94,7 +95,24 @@ func (l *list) skipFor(v *view) linalg.Bits {
 	return l.skip
 }
 
-// fromPersonal takes what the personal model scores best for the history. A
+// know translates what is known of the user for a view, and says whether that
+// is anything to ask it with: a history, or attributes.
+func (l *list) know(v *view) bool {
+	l.taste.history(&l.history, v.items, l.weights, l.now)
+	l.history.Features, l.history.FeatureValues = l.taste.features(v.users)
+	return len(l.history.Items) > 0 || len(l.history.Features) > 0 && len(l.taste.attributes) > 0
+}
+
+// unattributed returns the history without what is said of the user. A model
+// that answers alike for both knows nothing of somebody without a history.
+func (l *list) unattributed() dataset.History {
+	h := l.history
+	h.Features, h.FeatureValues = nil, nil
+	return h
+}
+
+// fromPersonal takes what the personal model scores best for the history and
+// the attributes of the user, or for these alone if it learned from such. A
 // Popularity in that role is passed over: what is popular comes later anyway.
 func (l *list) fromPersonal() {
 	v := l.live.personal
@@ -103,12 +121,17 @@ func (l *list) fromPersonal() {
 	}
 	switch learned := v.learned.(type) {
 	case model.Embedded:
-		l.taste.history(&l.history, v.items, l.weights, l.now)
-		if len(l.history.Items) > 0 {
-			l.vector = learned.UserVector(l.vector, l.history)
-			l.search(v, l.vector, l.missing(v))
-			l.addAll(v, v.version.Kind)
+		if !l.know(v) {
+			return
 		}
+		l.vector = learned.UserVector(l.vector, l.history)
+		if len(l.history.Items) == 0 {
+			if l.nobody = learned.UserVector(l.nobody, l.unattributed()); slices.Equal(l.vector, l.nobody) {
+				return
+			}
+		}
+		l.search(v, l.vector, l.missing(v))
+		l.addAll(v, v.version.Kind)
 	case *model.Popularity:
 	default:
 		l.fromScores(v, v.version.Kind)
@@ -127,14 +150,20 @@ func (l *list) fromSimilar() {
 }
 
 // fromScores takes the items that the view's model scores above zero for the
-// history, if there is one. It scores all items.
+// history, or for attributes that it learned from. It scores all items.
 func (l *list) fromScores(v *view, source string) {
-	l.taste.history(&l.history, v.items, l.weights, l.now)
-	if len(l.history.Items) == 0 {
+	if !l.know(v) {
 		return
 	}
 	l.scores = slices.Grow(l.scores[:0], v.items.Len())[:v.items.Len()]
 	v.learned.Score(l.scores, l.history)
+	if len(l.history.Items) == 0 {
+		l.nobody = slices.Grow(l.nobody[:0], v.items.Len())[:v.items.Len()]
+		v.learned.Score(l.nobody, l.unattributed())
+		if slices.Equal(l.scores, l.nobody) {
+			return
+		}
+	}
 	for w, word := range l.skipFor(v) {
 		for ; word != 0; word &= word - 1 {
 			l.scores[w*64+bits.TrailingZeros64(word)] = float32(math.Inf(-1))
