@@ -161,6 +161,7 @@ func rowShapes() map[string]func(*decoder) RowModel {
 		shapeRowFactors: func(d *decoder) RowModel { return readRowFactors(d) },
 		shapeTrees:      func(d *decoder) RowModel { return readTrees(d) },
 		shapeCalibrated: func(d *decoder) RowModel { return readCalibrated(d) },
+		shapeRowStacked: func(d *decoder) RowModel { return readRowStacked(d) },
 	}
 }
 

@@ -24,12 +24,15 @@ import (
 // A Highly Efficient Gradient Boosting Decision Tree, NeurIPS 2017). Missing
 // values go to the side that gains more, at each split anew.
 //
-// Categories are split natively, their bins sorted by G/(H+10) (Fisher, On
+// Categories are split natively, their bins sorted by G/(H+CategoryL2) (Fisher, On
 // Grouping for Maximum Homogeneity, JASA 1958), the most frequent with bins of
-// their own. Columns of more than TargetStats codes also get their mean label,
-// shrunk towards the prior and computed out of fold (Micci-Barreca, SIGKDD
-// Explorations 2001; Prokhorenkova et al., CatBoost, NeurIPS 2018,
-// arXiv:1706.09516), and their frequency, as two ordered features more.
+// their own. Columns of more than TargetStats codes also get ordered target
+// statistics: a training row's is the mean label of its category among the rows
+// before it in one random order, shrunk to the mean of all by Shrink rows, and
+// again by ten times as many (Prokhorenkova et al., CatBoost, NeurIPS 2018,
+// arXiv:1706.09516, section 3.2), and their frequency. Of such columns native
+// splits, which overfit, tell apart only categories with CategoryRows rows or
+// more in the leaf.
 //
 // Losses: logistic, squared, and LambdaMART for grouped rows (Burges, From
 // RankNet to LambdaRank to LambdaMART, MSR-TR-2010-82): the change in NDCG@k
@@ -38,35 +41,38 @@ import (
 // Departures: derivatives are rounded at random to whole numbers whose sums
 // fit in 32 bits, packed in one word (after Shi et al., Quantized Training of
 // Gradient Boosting Decision Trees, NeurIPS 2022, arXiv:2207.09682), so sums
-// are exact and the same in any order; folds stand for CatBoost's ordering; of
-// more than 2,048 features those present in most rows are used.
+// are exact and the same in any order; one random order serves all trees; of more
+// than 2,048 features those present in most rows are used.
 //
 // Cost: O(features·rows) a level of a tree. Memory: features rounded up to
 // eights, and 28, bytes a row, and 2 kB a feature and leaf.
 type GBDT struct {
-	Loss        string  `json:"loss" oneof:"logistic squared lambdamart"`
-	Trees       int     `json:"trees" range:"1,100000"`
-	LearnRate   float64 `json:"learn_rate" range:"1e-4,1" tune:"0.02,0.2,log"`
-	Leaves      int     `json:"leaves" range:"2,4096" tune:"8,256,log"`
-	Bins        int     `json:"bins" range:"2,254"`
-	MinChild    float64 `json:"min_child" range:"0,1e9" tune:"0.1,100,log"` // the least H of a leaf
-	Lambda      float64 `json:"lambda" range:"0,1e9" tune:"0.1,100,log"`
-	L1          float64 `json:"l1" range:"0,1e9"`
-	RowShare    float64 `json:"row_share" range:"0.01,1" tune:"0.5,1"`    // of rows, drawn for each tree
-	ColumnShare float64 `json:"column_share" range:"0.01,1" tune:"0.3,1"` // of features, drawn for each tree
-	TargetStats int     `json:"target_stats" range:"0,16777216"`          // 0: none
-	Shrink      float64 `json:"shrink" range:"0.01,1e6" tune:"1,100,log"` // rows that the prior counts in a mean label
-	NDCGAt      int     `json:"ndcg_at" range:"1,10000"`                  // k, of lambdamart
-	Patience    int     `json:"patience" range:"0,10000"`                 // trees without improvement; 0: all trees
-	ValidShare  float64 `json:"valid_share" range:"0,0.5"`                // held out when there is no validation data
-	Seed        uint64  `json:"seed"`
+	Loss         string  `json:"loss" oneof:"logistic squared lambdamart"`
+	Trees        int     `json:"trees" range:"1,100000"`
+	LearnRate    float64 `json:"learn_rate" range:"1e-4,1" tune:"0.02,0.2,log"`
+	Leaves       int     `json:"leaves" range:"2,4096" tune:"8,256,log"`
+	Bins         int     `json:"bins" range:"2,254"`
+	MinChild     float64 `json:"min_child" range:"0,1e9" tune:"0.1,100,log"` // the least H of a leaf
+	Lambda       float64 `json:"lambda" range:"0,1e9" tune:"0.1,100,log"`
+	L1           float64 `json:"l1" range:"0,1e9"`
+	RowShare     float64 `json:"row_share" range:"0.01,1" tune:"0.5,1"`          // of rows, drawn for each tree
+	ColumnShare  float64 `json:"column_share" range:"0.01,1" tune:"0.3,1"`       // of features, drawn for each tree
+	TargetStats  int     `json:"target_stats" range:"0,16777216"`                // 0: none
+	CategoryL2   float64 `json:"category_l2" range:"0,1e9" tune:"1,100,log"`     // more L2, of splits by category
+	CategoryRows float64 `json:"category_rows" range:"0,1e9" tune:"20,1000,log"` // of a leaf; see above
+	CategoryMost int     `json:"category_most" range:"1,254"`                    // told from the rest by one split
+	Shrink       float64 `json:"shrink" range:"0.01,1e6" tune:"1,100,log"`       // rows that the prior counts in a mean label
+	NDCGAt       int     `json:"ndcg_at" range:"1,10000"`                        // k, of lambdamart
+	Patience     int     `json:"patience" range:"0,10000"`                       // trees without improvement; 0: all trees
+	ValidShare   float64 `json:"valid_share" range:"0,0.5"`                      // held out when there is no validation data
+	Seed         uint64  `json:"seed"`
 }
 
 // NewGBDT returns boosted trees as they do well on click-through data.
 func NewGBDT() *GBDT {
 	return &GBDT{
 		Loss: logisticLoss, Trees: 1000, LearnRate: 0.08, Leaves: 31, Bins: 254, MinChild: 1, Lambda: 1,
-		RowShare: 1, ColumnShare: 0.7, TargetStats: 32, Shrink: 20, NDCGAt: 10, Patience: 30, ValidShare: 0.1, Seed: 1,
+		RowShare: 1, ColumnShare: 0.7, TargetStats: 32, CategoryL2: 10, CategoryRows: 200, CategoryMost: 32, Shrink: 5, NDCGAt: 10, Patience: 50, ValidShare: 0.1, Seed: 1,
 	}
 }
 
@@ -138,10 +144,10 @@ func (a *GBDT) start(train, valid *dataset.Rows) *booster {
 		share = 0
 	}
 	b.learn, b.held = holdOut(train, valid, share, a.Seed)
-	features, folds := a.features(b.learn)
+	features, ordered := a.features(b.learn)
 	base := prior(a.Loss, b.learn)
 	b.model = &Trees{loss: a.Loss, columns: train.Columns.Len(), features: features, base: base}
-	b.table = newBinTable(train, features, folds)
+	b.table = newBinTable(train, features, ordered)
 	b.scores = filled(train.Len(), float32(base))
 	b.heldTable, b.heldScores = b.table, b.scores
 	if b.held.rows != train {

@@ -46,7 +46,8 @@ type grower struct {
 
 	// Of the tree at hand, in the units of the whole numbers.
 	packed                             []uint64
-	lambda, l1, minChild, categoryL2   float64
+	lambda, l1, minChild               float64
+	categoryL2, categoryH              float64
 	valueScale, gainScale, weightScale float64
 }
 
@@ -97,7 +98,7 @@ func (g *grower) sampleFeatures(tree int) {
 func (g *grower) grow(d *gradients) []treeNode {
 	g.packed = d.packed
 	g.lambda, g.l1, g.minChild = g.settings.Lambda*d.scaleH, g.settings.L1*d.scaleG, g.settings.MinChild*d.scaleH
-	g.categoryL2 = 10 * d.scaleH
+	g.categoryL2, g.categoryH = g.settings.CategoryL2*d.scaleH, g.settings.CategoryRows*d.meanH
 	g.valueScale, g.gainScale, g.weightScale = d.scaleH/d.scaleG, d.scaleH/(d.scaleG*d.scaleG), 1/d.scaleH
 	for i := range g.leaves {
 		g.release(&g.leaves[i])
@@ -361,12 +362,15 @@ func upTo(t int) (set [4]uint64) {
 }
 
 // byCategory looks for the best set of categories: the first or the last ones
-// in the order of G/(H+10). What is missing, unknown or too light to tell goes
-// with the rest.
+// in the order of G/(H+CategoryL2), CategoryMost at most. What is missing,
+// unknown or too light to tell goes with the rest.
 func (g *grower) byCategory(worker int, bins *[256]uint64, total uint64, best *candidate) {
-	order := g.scratch[worker][:0]
+	order, least := g.scratch[worker][:0], g.categoryL2/10
+	if g.features[best.feature].stated {
+		least = g.categoryH
+	}
 	for b := 1; b < g.features[best.feature].count-1; b++ {
-		if h := float64(uint32(bins[b])); h > g.categoryL2/10 {
+		if h := float64(uint32(bins[b])); h > least {
 			order = append(order, category{float64(int32(bins[b]>>32)) / (h + g.categoryL2), bins[b], uint8(b)})
 		}
 	}
@@ -377,11 +381,11 @@ func (g *grower) byCategory(worker int, bins *[256]uint64, total uint64, best *c
 		}
 		return cmp.Compare(x.bin, y.bin)
 	})
-	whole := g.score(total, g.lambda)
+	whole, most := g.score(total, g.lambda), g.settings.CategoryMost
 	for range 2 {
 		var sum uint64
 		var set [4]uint64
-		for _, c := range order {
+		for _, c := range order[:min(len(order), most)] {
 			sum += c.sums
 			set[c.bin>>6] |= 1 << (c.bin & 63)
 			if x := g.gain(sum, total, whole, g.lambda+g.categoryL2); x > best.gain {

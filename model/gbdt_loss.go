@@ -18,6 +18,7 @@ type gradients struct {
 	learn          sample
 	packed         []uint64 // by row of the set
 	scaleG, scaleH float64
+	meanH          float64   // of a row, as a whole number
 	groups         [][]int32 // of lambdamart: rows
 	sums           []gradientSums
 }
@@ -74,6 +75,7 @@ func (d *gradients) compute(scores []float32, tree int) float64 {
 		total.loss, total.rows = -meanNDCG(d.learn, scores, d.settings.NDCGAt), 1
 	}
 	d.scaleG, d.scaleH = (1<<30)/max(total.g, 1e-30), (1<<31)/max(total.h, 1e-30)
+	d.meanH = total.h * d.scaleH / float64(max(len(d.learn.index), 1))
 	stream := mix(d.settings.Seed ^ uint64(tree)<<32)
 	eachBlock(workers, len(d.learn.index), func(_, lo, hi int) {
 		for _, r := range d.learn.index[lo:hi] {

@@ -16,6 +16,7 @@ type treeFeature struct {
 	cuts        []float32 // of a numeric column
 	bins        []uint8   // of a categorical column, by code; nil: use cuts
 	count       int       // bins in use, bin 0 included
+	stated      bool      // its column has target statistics too
 }
 
 // bin returns the bin of a value.
@@ -33,21 +34,15 @@ func (f *treeFeature) bin(v float32) uint8 {
 const (
 	maxTreeFeatures = 2048
 	binSample       = 200_000 // rows that thresholds are computed from
-	targetFolds     = 8
 )
 
-// foldBins are the bins of a target statistic for training rows, each computed
-// from the other folds.
-type foldBins struct {
-	bins [targetFolds][]uint8 // by code
-	seed uint64
-}
+// orderedBins are the bins of a target statistic for the training rows, by row
+// of the set; 0 for those held out, which no statistic has seen.
+type orderedBins []uint8
 
-func (f *foldBins) fold(r int) int { return int(mix(f.seed^mix(uint64(r))) % targetFolds) }
-
-// features decides how columns become features. folds is by feature, nil but
+// features decides how columns become features. ordered is by feature, nil but
 // for target statistics.
-func (a *GBDT) features(s sample) (features []treeFeature, folds []*foldBins) {
+func (a *GBDT) features(s sample) (features []treeFeature, ordered []orderedBins) {
 	columns := s.rows.Columns
 	counts := codeCounts(s)
 	present := make([]int, columns.Len())
@@ -61,7 +56,9 @@ func (a *GBDT) features(s sample) (features []treeFeature, folds []*foldBins) {
 	})
 	for c, n := range counts {
 		if n != nil {
-			features = append(features, categoriesOf(int32(c), n, a.Bins))
+			f := categoriesOf(int32(c), n, a.Bins)
+			f.stated = a.stated(n)
+			features = append(features, f)
 		}
 	}
 	if len(features) > maxTreeFeatures {
@@ -69,15 +66,12 @@ func (a *GBDT) features(s sample) (features []treeFeature, folds []*foldBins) {
 		features = features[:maxTreeFeatures]
 	}
 	slices.SortStableFunc(features, func(x, y treeFeature) int { return cmp.Compare(x.column, y.column) })
-	folds = make([]*foldBins, len(features))
-	for c, n := range counts {
-		if n != nil && a.TargetStats > 0 && len(n) > a.TargetStats {
-			statistic, fold := a.targetStatistic(s, int32(c), n)
-			features = append(features, statistic, frequencyOf(int32(c), n, a.Bins))
-			folds = append(folds, fold, nil)
-		}
+	statistics := a.targetStatistics(s, counts)
+	ordered = make([]orderedBins, len(features), len(features)+len(statistics))
+	for _, t := range statistics {
+		features, ordered = append(features, t.feature), append(ordered, t.ordered)
 	}
-	return features, folds
+	return features, ordered
 }
 
 // categoriesOf gives the most frequent categories bins of their own; the last
@@ -113,53 +107,6 @@ func binsOf(cuts, values []float32) []uint8 {
 	return bins
 }
 
-// targetStatistic orders categories by their mean label, shrunk to the mean of
-// all by Shrink rows. Thresholds are those of the training rows.
-func (a *GBDT) targetStatistic(s sample, column int32, counts []int32) (treeFeature, *foldBins) {
-	folds := &foldBins{seed: a.Seed}
-	type tally struct{ sum, weight float32 }
-	var byFold [targetFolds][]tally
-	for k := range byFold {
-		byFold[k] = make([]tally, len(counts))
-	}
-	var sum, weight float64
-	for _, r := range s.index {
-		w, y := s.rows.Weight(int(r)), float32(target(a.Loss, s.rows.Labels[r]))
-		sum, weight = sum+float64(w*y), weight+float64(w)
-		if v, ok := valueAt(s.rows, int(r), int(column)); ok {
-			t := &byFold[folds.fold(int(r))][codeOf(v, len(counts))]
-			t.sum, t.weight = t.sum+w*y, t.weight+w
-		}
-	}
-	mean, shrink := float32(sum/max(weight, 1e-30)), float32(a.Shrink)
-	statistics := func(left int) []float32 {
-		values := make([]float32, len(counts))
-		for code := range values {
-			all := tally{mean * shrink, shrink}
-			for k := range byFold {
-				if k != left && code > 0 {
-					all.sum, all.weight = all.sum+byFold[k][code].sum, all.weight+byFold[k][code].weight
-				}
-			}
-			values[code] = all.sum / all.weight
-		}
-		return values
-	}
-	full := statistics(-1)
-	var seen []float32
-	for k := 0; k < len(s.index); k += max(1, len(s.index)/binSample) {
-		if v, ok := valueAt(s.rows, int(s.index[k]), int(column)); ok {
-			seen = append(seen, full[codeOf(v, len(counts))])
-		}
-	}
-	slices.Sort(seen)
-	cuts := cutsOf(seen, a.Bins)
-	for k := range folds.bins {
-		folds.bins[k] = binsOf(cuts, statistics(k))
-	}
-	return treeFeature{column: column, bins: binsOf(cuts, full), count: len(cuts) + 2}, folds
-}
-
 // groupSize is how many features stand together in a binTable: eight bytes
 // that are loaded at once, and whose histograms fit in the first cache.
 const groupSize = 8
@@ -170,16 +117,14 @@ type binTable struct {
 	groups [][]uint64 // by group and row; feature k of a group in byte k
 }
 
-// newBinTable bins rows; folds is nil for rows that were not learned from.
-// Which training rows are held out does not matter: their own labels are in no
-// statistic, so any fold will do.
-func newBinTable(rows *dataset.Rows, features []treeFeature, folds []*foldBins) *binTable {
+// newBinTable bins rows; ordered is nil for rows that were not learned from.
+func newBinTable(rows *dataset.Rows, features []treeFeature, ordered []orderedBins) *binTable {
 	t := &binTable{rows: rows.Len()}
 	for range (len(features) + groupSize - 1) / groupSize {
 		t.groups = append(t.groups, make([]uint64, rows.Len()))
 	}
-	if folds == nil {
-		folds = make([]*foldBins, len(features))
+	if ordered == nil {
+		ordered = make([]orderedBins, len(features))
 	}
 	byColumn := make([][]int32, rows.Columns.Len())
 	for f := range features {
@@ -191,9 +136,8 @@ func newBinTable(rows *dataset.Rows, features []treeFeature, folds []*foldBins) 
 			for k, c := range cols {
 				for _, f := range byColumn[c] {
 					bin := features[f].bin(vals[k])
-					if fold := folds[f]; fold != nil && bin > 0 {
-						bins := fold.bins[fold.fold(r)]
-						bin = bins[codeOf(vals[k], len(bins))]
+					if o := ordered[f]; o != nil && o[r] > 0 {
+						bin = o[r]
 					}
 					t.groups[f/groupSize][r] |= uint64(bin) << (8 * (f % groupSize))
 				}

@@ -55,6 +55,7 @@ func rowKinds() []func() RowAlgorithm {
 		func() RowAlgorithm { return NewFM() },
 		func() RowAlgorithm { return NewFFM() },
 		func() RowAlgorithm { return NewGBDT() },
+		func() RowAlgorithm { return NewRowStack() },
 	}
 }
 

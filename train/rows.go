@@ -8,7 +8,6 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"strconv"
 	"time"
 
 	"kindred"
@@ -197,33 +196,20 @@ func (s *RowSettings) choose(judged []JudgedRows) (best []JudgedRows) {
 }
 
 // refit fits again, on all rows, for the epochs that were best.
-func (s *RowSettings) refit(ctx context.Context, j *JudgedRows, learn, valid *dataset.Rows, progress func(Progress)) error {
+func (s *RowSettings) refit(ctx context.Context, j *JudgedRows, learn, valid *dataset.Rows, progress func(Progress)) (err error) {
 	all := s.Train
 	if s.Valid != nil {
 		all = learn.Join(valid)
 	}
-	var settings map[string]json.RawMessage
-	if err := json.Unmarshal(j.Settings, &settings); err != nil {
-		return fmt.Errorf("train: the settings of %s: %w", j.Kind, err)
-	}
-	epochs := "epochs"
-	if _, trees := settings["trees"]; trees {
-		epochs = "trees"
-	}
-	settings[epochs] = json.RawMessage(strconv.Itoa(j.Epochs))
-	settings["patience"], settings["valid_share"] = json.RawMessage("0"), json.RawMessage("0")
-	merged, err := json.Marshal(settings)
-	if err != nil {
-		return fmt.Errorf("train: the settings of %s: %w", j.Kind, err)
-	}
-	algorithm, err := model.RowFromJSON(j.Kind, merged)
-	if err != nil {
-		return err
-	}
-	j.Model = nil
-	runtime.GC() // the former model makes room
 	start := time.Now()
-	j.Model, err = algorithm.FitRows(ctx, all, nil, func(p model.Progress) { progress(Progress{Step: j.Kind + ": final fit", Model: p}) })
+	told := func(p model.Progress) { progress(Progress{Step: j.Kind + ": final fit", Model: p}) }
+	if stacked, ok := j.Model.(*model.RowStacked); ok {
+		j.Model, err = stacked.Refit(ctx, all, told)
+	} else {
+		j.Model = nil
+		runtime.GC() // the former model makes room
+		j.Model, err = model.ForEpochs(j.candidate.RowAlgorithm, j.Epochs).FitRows(ctx, all, nil, told)
+	}
 	j.FitTime += time.Since(start)
 	return err
 }
