@@ -107,16 +107,13 @@ func isotonic(points []calibrationPoint) (xs, ys []float32) {
 	slices.SortStableFunc(points, func(p, q calibrationPoint) int { return cmp.Compare(p.p, q.p) })
 	type pool struct{ x, y, w float64 } // sums
 	var pools []pool
-	last := math.NaN()
-	for _, p := range points {
-		one := pool{p.p * p.w, p.y * p.w, p.w}
-		if p.p == last { // ties are one point
-			top := &pools[len(pools)-1]
-			top.x, top.y, top.w = top.x+one.x, top.y+one.y, top.w+one.w
-		} else {
-			pools = append(pools, one)
+	for k := 0; k < len(points); {
+		var one pool // ties are one point, before any is pooled
+		for first := points[k].p; k < len(points) && points[k].p == first; k++ {
+			p := &points[k]
+			one.x, one.y, one.w = one.x+p.p*p.w, one.y+p.y*p.w, one.w+p.w
 		}
-		last = p.p
+		pools = append(pools, one)
 		for n := len(pools); n > 1 && pools[n-2].y*pools[n-1].w >= pools[n-1].y*pools[n-2].w; n = len(pools) {
 			below, top := &pools[n-2], pools[n-1]
 			below.x, below.y, below.w = below.x+top.x, below.y+top.y, below.w+top.w
