@@ -117,6 +117,31 @@ func TestWithout(t *testing.T) {
 	}
 }
 
+// TestFirstSteps compares with interactions that never held what came later.
+func TestFirstSteps(t *testing.T) {
+	for seed := range uint64(20) {
+		events := slices.DeleteFunc(generated(1500, 20, 30, seed), func(e kindred.Event) bool {
+			return e.Kind == kindred.Refund || e.Kind == kindred.Dislike || e.Kind == kindred.Rating // whose time is not known later
+		})
+		x := build(t, Defaults(), events...)
+		moment := start.Add(time.Duration(300+50*seed) * time.Second)
+		steps := make([]int, x.Users.Len())
+		for u := range steps {
+			steps[u], _ = slices.BinarySearch(x.History(u).StepTimes, moment.Unix())
+		}
+		left := x.FirstSteps(steps)
+		want := build(t, Defaults(), slices.DeleteFunc(events, func(e kindred.Event) bool { return !e.Time.Before(moment) })...)
+		if !slices.Equal(want.Users.IDs(), x.Users.IDs()) || !slices.Equal(want.Items.IDs(), x.Items.IDs()) {
+			t.Fatalf("seed %d: the indices differ", seed)
+		}
+		for u := range steps {
+			if got := left.History(u); !reflect.DeepEqual(got, want.History(u)) {
+				t.Fatalf("user %d: got %+v\nwant %+v", u, got, want.History(u))
+			}
+		}
+	}
+}
+
 // TestFirst expects the steps of a shortened history to end with its last item.
 func TestFirst(t *testing.T) {
 	x := build(t, Defaults(), generated(2000, 15, 40, 3)...)

@@ -49,13 +49,13 @@ func (*Blend) Kind() string { return "blend" }
 // Validate reports every setting out of range, those of the models included.
 func (a *Blend) Validate() error {
 	_, err := algorithmsOf(a.Models)
-	return errors.Join(validate(a), err)
+	return errors.Join(validate(a), a.check(), err)
 }
 
 // Fit fits the models and learns their weights. It returns a *Mixture.
 func (a *Blend) Fit(ctx context.Context, data *dataset.Interactions, progress func(Progress)) (Learned, error) {
 	algorithms, err := algorithmsOf(a.Models)
-	if err := errors.Join(validate(a), err, ctx.Err()); err != nil {
+	if err := errors.Join(validate(a), a.check(), err, ctx.Err()); err != nil {
 		return nil, err
 	}
 	t := &teller{steps: 2*len(algorithms) + 1, progress: progress}

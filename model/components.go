@@ -78,9 +78,14 @@ type Rehearsal struct {
 	HoldOut string `json:"hold_out" oneof:"latest random"`
 	// MaxHeldOut bounds how many of a user, but for the rest of a moment; a
 	// tenth, rounded up, is the other bound.
-	MaxHeldOut int    `json:"max_held_out" range:"1,1000"`
-	Depth      int    `json:"depth" range:"1,1000"` // items that each component proposes
-	Seed       uint64 `json:"seed"`
+	MaxHeldOut int `json:"max_held_out" range:"1,1000"`
+	// Repeats says whether what users go back to counts. If it does, it is
+	// their latest events that are held out, and what they did before stays,
+	// of the same items, too. It needs events in order: without them, or with
+	// all of a user's at one moment, there is nobody to learn from.
+	Repeats string `json:"repeats" oneof:"hide allow"`
+	Depth   int    `json:"depth" range:"1,1000"` // items that each component proposes
+	Seed    uint64 `json:"seed"`
 }
 
 // rehearsalUsers is how many users give items at most, and half of all: NDCG
@@ -88,40 +93,109 @@ type Rehearsal struct {
 const rehearsalUsers = 3000
 
 func usualRehearsal() Rehearsal {
-	return Rehearsal{HoldOut: "latest", MaxHeldOut: 5, Depth: 100, Seed: 1}
+	return Rehearsal{HoldOut: "latest", MaxHeldOut: 5, Repeats: "hide", Depth: 100, Seed: 1}
+}
+
+// check reports settings that do not go together.
+func (r *Rehearsal) check() error {
+	if r.Repeats == "allow" && r.HoldOut == "random" {
+		return errors.New("model: hold_out is random, and repeats are allowed (what someone goes back to is the latest: use hold_out=latest)")
+	}
+	return nil
 }
 
 // split returns what to fit on and the cases to judge by.
 func (r *Rehearsal) split(data *dataset.Interactions) (train *dataset.Interactions, cases []dataset.Case) {
-	var users []dataset.Case
+	if r.Repeats == "allow" {
+		return r.splitSteps(data)
+	}
 	for u := range data.ByUser.Rows() {
 		if items, _ := data.ByUser.Row(u); len(items) >= 3 {
-			users = append(users, dataset.Case{User: int32(u)})
+			cases = append(cases, dataset.Case{User: int32(u)})
 		}
 	}
-	users = dataset.Sample(users, min(rehearsalUsers, (len(users)+1)/2), r.Seed)
+	cases = dataset.Sample(cases, min(rehearsalUsers, (len(cases)+1)/2), r.Seed)
 	out := make([][]int32, data.ByUser.Rows())
-	for _, c := range users {
+	for _, c := range cases {
 		h := data.History(int(c.User))
-		items := slices.Clone(h.Items)
-		stay := len(items) - min(r.MaxHeldOut, (len(items)+9)/10)
-		if r.HoldOut == "random" || h.Times == nil || h.Times[0] == h.Times[len(items)-1] {
-			rng := rand.New(rand.NewPCG(r.Seed, uint64(c.User)))
-			rng.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
-		} else {
-			for first := h.Times[stay]; stay > 1 && h.Times[stay-1] == first; {
-				stay--
-			}
+		if r.HoldOut == "random" {
+			h.Times = nil
+		}
+		items := inOrder(h, r.Seed, c.User)
+		stay := r.stay(h.Times, len(items))
+		if stay == 0 {
+			stay = r.stay(nil, len(items))
 		}
 		out[c.User] = items[stay:]
 	}
 	train = data.Without(out)
-	for _, c := range users {
+	for n := range cases {
+		c := &cases[n]
 		c.History, c.Relevant = train.History(int(c.User)), slices.Clone(out[c.User])
 		slices.Sort(c.Relevant)
-		cases = append(cases, c)
 	}
 	return train, cases
+}
+
+// splitSteps is split where repeats count.
+func (r *Rehearsal) splitSteps(data *dataset.Interactions) (train *dataset.Interactions, cases []dataset.Case) {
+	if data.Sequences == nil {
+		return data, nil
+	}
+	steps := make([]int, data.ByUser.Rows())
+	for u := range steps {
+		h := data.History(u)
+		steps[u] = len(h.Steps)
+		if h.StepTimes != nil && r.stay(h.StepTimes, len(h.Steps)) > 0 {
+			cases = append(cases, dataset.Case{User: int32(u)})
+		}
+	}
+	cases = dataset.Sample(cases, min(rehearsalUsers, (len(cases)+1)/2), r.Seed)
+	for n := range cases {
+		c := &cases[n]
+		h := data.History(int(c.User))
+		stay := r.stay(h.StepTimes, len(h.Steps))
+		steps[c.User] = stay
+		c.Relevant = slices.Clone(h.Steps[stay:])
+		slices.Sort(c.Relevant)
+		c.Relevant = slices.Compact(c.Relevant)
+		c.History.Now = h.StepTimes[stay]
+	}
+	train = data.FirstSteps(steps)
+	for n := range cases {
+		now := cases[n].History.Now
+		cases[n].History = train.History(int(cases[n].User))
+		cases[n].History.Now = now
+	}
+	return train, cases
+}
+
+// stay returns how many of n stay, of which times tell the order: all before
+// the moment of the first held out; 0 if all have that moment.
+func (r *Rehearsal) stay(times []int64, n int) int {
+	stay := n - min(r.MaxHeldOut, (n+9)/10)
+	if stay < n && times != nil {
+		for first := times[stay]; stay > 0 && times[stay-1] == first; {
+			stay--
+		}
+	}
+	return stay
+}
+
+// inOrder returns the items of a user's history, oldest first and those of one
+// moment at random, as they have no order, nor have any where there are no
+// times.
+func inOrder(h dataset.History, seed uint64, user int32) []int32 {
+	items := slices.Clone(h.Items)
+	rng := rand.New(rand.NewPCG(seed, uint64(user)))
+	for lo, hi := 0, 0; lo < len(items); lo = hi {
+		for hi = lo + 1; hi < len(items) && (h.Times == nil || h.Times[hi] == h.Times[lo]); {
+			hi++
+		}
+		moment := items[lo:hi]
+		rng.Shuffle(len(moment), func(i, j int) { moment[i], moment[j] = moment[j], moment[i] })
+	}
+	return items
 }
 
 // hold fits the algorithms on what the rehearsal leaves and has them propose
@@ -134,7 +208,8 @@ func (r *Rehearsal) hold(ctx context.Context, algorithms []Algorithm, data *data
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	p := proposer{newMixture(learned, train, byRange, nil, slices.Repeat([]float32{1}, len(learned))), r.Depth}
+	mixture := newMixture(learned, train, byRange, nil, slices.Repeat([]float32{1}, len(learned)))
+	p := proposer{mixture, r.Depth, r.Repeats == "allow"}
 	lists, err = p.propose(ctx, cases)
 	return train, cases, lists, err
 }

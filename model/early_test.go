@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"testing"
 
 	"kindred/dataset"
@@ -43,6 +44,36 @@ func TestStopper(t *testing.T) {
 		}
 		if n > 1 && s.learned == learned {
 			t.Errorf("epoch %d is kept, and is worse", n+1)
+		}
+	}
+}
+
+// TestStopperWithoutOrder expects one of the items that came last to be held
+// out, by chance, not the highest of them.
+func TestStopperWithoutOrder(t *testing.T) {
+	for name, c := range map[string]struct {
+		times   []int64
+		highest int32
+		least   int // of 40 held out that are not the highest
+	}{"no times": {nil, 3, 20}, "one time": {[]int64{5, 5, 5, 5}, 3, 20}, "in order": {[]int64{1, 2, 3, 4}, 3, 0}} {
+		data := &dataset.Interactions{Users: dataset.NewDict(), Items: dataset.NewDict(), ByUser: &linalg.CSR{Starts: []int{0}, Width: 4}}
+		for range 80 {
+			data.ByUser.Cols, data.ByUser.Vals = append(data.ByUser.Cols, 0, 1, 2, 3), append(data.ByUser.Vals, 1, 1, 1, 1)
+			data.Times = append(data.Times, c.times...)
+			data.ByUser.Starts = append(data.ByUser.Starts, len(data.ByUser.Cols))
+		}
+		s, _ := newStopper(data, 1, 1)
+		others := 0
+		for _, held := range s.cases {
+			if held.Relevant[0] != c.highest {
+				others++
+			}
+			if slices.Contains(held.History.Items, held.Relevant[0]) || len(held.History.Items) != 3 {
+				t.Fatalf("%s: %v is to be found from %v", name, held.Relevant, held.History.Items)
+			}
+		}
+		if len(s.cases) != 40 || others < c.least || c.least == 0 && others > 0 {
+			t.Errorf("%s: of %d cases %d hold another than the highest item out", name, len(s.cases), others)
 		}
 	}
 }

@@ -234,6 +234,48 @@ func TestRehearsal(t *testing.T) {
 	}
 }
 
+// TestRehearsalOfRepeats expects the latest events to be held out, whole moments
+// of them, and what was done before to stay, of the same items, too.
+func TestRehearsalOfRepeats(t *testing.T) {
+	data := &dataset.Interactions{Users: dataset.NewDict(), Items: dataset.NewDict(), ByUser: &linalg.CSR{Starts: []int{0}, Width: 10}}
+	q := &dataset.Sequences{Starts: []int{0}}
+	for u := range 20 {
+		data.Users.Add(string(rune('a' + u)))
+		data.ByUser.Cols = append(data.ByUser.Cols, 2, 1, 0) // by the last event
+		data.ByUser.Vals = append(data.ByUser.Vals, 1, 2, 2)
+		data.Times = append(data.Times, 30, 40, 40)
+		data.ByUser.Starts = append(data.ByUser.Starts, 3*(u+1))
+		q.Items = append(q.Items, 0, 1, 2, 0, 1)
+		q.Times = append(q.Times, 10, 20, 30, 40, 40)
+		q.Weights, q.Baskets = append(q.Weights, 1, 1, 1, 1, 1), append(q.Baskets, 0, 1, 2, 3, 3)
+		q.Starts = append(q.Starts, 5*(u+1))
+	}
+	for i := range 10 {
+		data.Items.Add(string(rune('a' + i)))
+	}
+	data.Sequences = q
+	r := usualRehearsal()
+	r.Repeats = "allow"
+	train, cases := r.split(data)
+	if len(cases) != 10 || len(train.Sequences.Items) != 100-2*10 || train.ByUser.NNZ() != 60 {
+		t.Fatalf("%d cases, %d events and %d pairs left", len(cases), len(train.Sequences.Items), train.ByUser.NNZ())
+	}
+	for _, c := range cases {
+		if !slices.Equal(c.Relevant, []int32{0, 1}) || !slices.Equal(c.History.Items, []int32{0, 1, 2}) || c.History.Now != 40 {
+			t.Fatalf("user %d: asked at %d for %v after %v", c.User, c.History.Now, c.Relevant, c.History.Items)
+		}
+	}
+	again := &Popularity{popular: []float32{3, 2, 1, 0, 0, 0, 0, 0, 0, 0}, trending: make([]float32, 10)}
+	lists, err := (&proposer{newMixture([]Learned{again}, train, byRange, nil, []float32{1}), 2, true}).propose(t.Context(), cases)
+	if err != nil || len(lists[0].relevant) != 2 || !slices.Equal(lists[0].items[:3], []int32{0, 1, 2}) {
+		t.Errorf("proposed are %v, of which relevant %v, %v", lists[0].items, lists[0].relevant, err)
+	}
+	r.HoldOut = "random"
+	if r.check() == nil {
+		t.Error("random items are held out where repeats count")
+	}
+}
+
 // TestChoiceFindsPlantedWeights draws choices from a conditional logit and
 // expects its weights back, and derivatives as differences have them.
 func TestChoiceFindsPlantedWeights(t *testing.T) {

@@ -21,10 +21,11 @@ type shortlist struct {
 }
 
 // proposer makes shortlists: of each component the depth best items outside
-// the history.
+// the history, and, where repeats count, the history's.
 type proposer struct {
 	*Mixture
-	depth int
+	depth   int
+	repeats bool
 }
 
 // propose returns a shortlist a case. Cost: a Score of each component and
@@ -35,7 +36,11 @@ func (p *proposer) propose(ctx context.Context, cases []dataset.Case) ([]shortli
 	scratch := make([]mixing, workers)
 	linalg.Parallel(workers, len(cases), func(w, lo, hi int) {
 		for n := lo; n < hi && ctx.Err() == nil; n++ {
-			lists[n] = p.of(&scratch[w], &cases[n], nil)
+			var also []int32
+			if p.repeats {
+				also = cases[n].History.Items
+			}
+			lists[n] = p.of(&scratch[w], &cases[n], also)
 		}
 	})
 	return lists, ctx.Err()

@@ -42,13 +42,13 @@ func (*Stack) Kind() string { return "stack" }
 // Validate reports every setting out of range, those of the models included.
 func (a *Stack) Validate() error {
 	_, err := algorithmsOf(a.Models)
-	return errors.Join(validate(a), err)
+	return errors.Join(validate(a), a.check(), err)
 }
 
 // Fit fits the models and the ranker. It returns a *Stacked.
 func (a *Stack) Fit(ctx context.Context, data *dataset.Interactions, progress func(Progress)) (Learned, error) {
 	algorithms, err := algorithmsOf(a.Models)
-	if err := errors.Join(validate(a), err, ctx.Err()); err != nil {
+	if err := errors.Join(validate(a), a.check(), err, ctx.Err()); err != nil {
 		return nil, err
 	}
 	t := &teller{steps: 2*len(algorithms) + 1, progress: progress}
@@ -66,7 +66,7 @@ func (a *Stack) Fit(ctx context.Context, data *dataset.Interactions, progress fu
 		return nil, err
 	}
 	m := newMixture(learned, data, byRange, nil, make([]float32, len(learned)))
-	return &Stacked{proposer: proposer{m, a.Depth}, standing: standingOf(data), weights: weights}, nil
+	return &Stacked{proposer: proposer{Mixture: m, depth: a.Depth}, standing: standingOf(data), weights: weights}, nil
 }
 
 // rank learns the ranker's weights.
