@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // evaluated is what the test reads of `evaluate --json`.
@@ -144,5 +145,70 @@ func checkLists(t *testing.T, path string, users int) {
 		if len(seen) < 20 {
 			t.Fatalf("only %d items in %s", len(seen), row)
 		}
+	}
+}
+
+// TestEvaluateCut judges what is stored on what came from a moment on: 20 of
+// 40 users go on to the item of their group that they do not know, at that very
+// moment or later, 5 others return to what they know, and one is new.
+func TestEvaluateCut(t *testing.T) {
+	dir, rows := filepath.Join(t.TempDir(), "state"), strings.Builder{}
+	add := func(user, group, item int, day string) {
+		fmt.Fprintf(&rows, `{"user":"u%d","item":"i%d","kind":"purchase","time":"%s","value":2,"context":{"price":%d}}`+"\n", user, 10*group+item, day, 1+item)
+	}
+	for u := range 40 {
+		for k := range 5 {
+			add(u, u%4, (u/4+k)%6, fmt.Sprintf("2026-01-%02dT12:00:00Z", 1+k))
+		}
+		switch {
+		case u < 10:
+			add(u, u%4, (u/4+5)%6, "2026-02-01T00:00:00Z")
+		case u < 20:
+			add(u, u%4, (u/4+5)%6, "2026-02-05T00:00:00Z")
+		case u < 25:
+			add(u, u%4, u/4%6, "2026-02-06T00:00:00Z")
+		}
+	}
+	add(99, 0, 0, "2026-02-07T00:00:00Z")
+	path := filepath.Join(t.TempDir(), "purchases.jsonl")
+	if err := os.WriteFile(path, []byte(rows.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	succeed(t, "import", "jsonl", path, "--dir", dir)
+	for name, c := range map[string]struct {
+		args  []string
+		cases int
+	}{
+		"a day":     {[]string{"--cut", "2026-02-01"}, 20},
+		"a moment":  {[]string{"--cut", "2026-02-01T00:00:01Z"}, 10},
+		"repeats":   {[]string{"--cut", "2026-02-01", "--repeats", "allow"}, 25},
+		"no repeat": {[]string{"--cut", "2026-02-01", "--repeats", "hide"}, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			said := succeed(t, append([]string{"evaluate", "--json", "--quiet", "--dir", dir, "--k", "1", "--metric", "recall@1", "--model", "itemknn"}, c.args...)...)
+			var r struct {
+				Cut       time.Time
+				Cases     int
+				ColdUsers int `json:"cold_users"`
+				Judged    []judged
+			}
+			if err := json.Unmarshal([]byte(said.out), &r); err != nil {
+				t.Fatal(err)
+			}
+			if r.Cases != c.cases || r.ColdUsers != 1 || !strings.HasPrefix(r.Cut.Format(time.RFC3339), "2026-02-01T00:00:0") {
+				t.Fatalf("%d cases and %d new users from %v on", r.Cases, r.ColdUsers, r.Cut)
+			}
+			if c.cases == 25 {
+				return
+			}
+			best := r.Judged[0]
+			recall, revenue := best.Metrics.Estimates["recall@1"].Mean, best.Metrics.Estimates["revenue@1"].Mean
+			if best.Kind != "itemknn" || recall < 0.7 || revenue < 2*recall {
+				t.Errorf("%s has recall@1 %g and revenue@1 %g", best.Kind, recall, revenue)
+			}
+		})
+	}
+	if said := kindredRun(t, "evaluate", "--dir", dir, "--cut", "2027-01-01"); said.code == 0 || !strings.Contains(said.err, "choose another moment") {
+		t.Errorf("a cut after all: exit code %d\n%s", said.code, said.err)
 	}
 }
