@@ -103,7 +103,7 @@ func (e *encoder) bools(x []bool) {
 }
 
 // nested writes a shape within a shape.
-func (e *encoder) nested(learned Learned) {
+func (e *encoder) nested(learned io.WriterTo) {
 	if e.err == nil {
 		var n int64
 		n, e.err = learned.WriteTo(e.w)
@@ -206,6 +206,15 @@ func (d *decoder) nested() Learned {
 	d.check(d.depth <= maxDepth)
 	learned, err := read(d, shapes())
 	d.depth--
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	return learned
+}
+
+// nestedTrees reads trees within a shape; nil after an error.
+func (d *decoder) nestedTrees() *Trees {
+	learned, err := read(d, map[string]func(*decoder) *Trees{shapeTrees: readTrees})
 	if err != nil && d.err == nil {
 		d.err = err
 	}

@@ -188,12 +188,14 @@ func (r *Rehearsal) stay(times []int64, n int) int {
 func inOrder(h dataset.History, seed uint64, user int32) []int32 {
 	items := slices.Clone(h.Items)
 	rng := rand.New(rand.NewPCG(seed, uint64(user)))
-	for lo, hi := 0, 0; lo < len(items); lo = hi {
-		for hi = lo + 1; hi < len(items) && (h.Times == nil || h.Times[hi] == h.Times[lo]); {
-			hi++
+	first := 0
+	for next := 1; next <= len(items); next++ {
+		if next < len(items) && (len(h.Times) == 0 || h.Times[next] == h.Times[first]) {
+			continue
 		}
-		moment := items[lo:hi]
+		moment := items[first:next]
 		rng.Shuffle(len(moment), func(i, j int) { moment[i], moment[j] = moment[j], moment[i] })
+		first = next
 	}
 	return items
 }

@@ -276,6 +276,44 @@ func TestRehearsalOfRepeats(t *testing.T) {
 	}
 }
 
+// TestStackRanks plants items that are wanted where a component says neither
+// little nor much: trees must find them, and a linear ranker cannot.
+func TestStackRanks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	c := &choice{components: 2, features: features(2)}
+	for range 600 {
+		x, chosen := []float32{}, []int32(nil)
+		for at := range int32(20) {
+			row := make([]float32, c.features)
+			row[0] = float32(rng.IntN(3))
+			if row[0] == 1 && rng.IntN(4) == 0 {
+				chosen = append(chosen, at)
+			}
+			x = append(x, row...)
+		}
+		if chosen != nil {
+			c.x, c.chosen = append(c.x, x), append(c.chosen, chosen)
+		}
+	}
+	rows := make([]float32, 3*c.features)
+	rows[c.features], rows[2*c.features] = 1, 2
+	a := NewStack()
+	for ranker, leads := range map[string]bool{"linear": false, "gbdt": true} {
+		a.Ranker = ranker
+		m := &Stacked{}
+		if err := a.rank(t.Context(), m, c); err != nil {
+			t.Fatal(err)
+		}
+		scores := m.rank(rows, 3)
+		if found := scores[1] > max(scores[0], scores[2])+.3; found != leads {
+			t.Errorf("%s ranks little, some, much as %v", ranker, scores)
+		}
+		if leads == (m.trees == nil) || leads == (m.weights != nil) {
+			t.Errorf("%s is ranked by %d weights, trees %v", ranker, len(m.weights), m.trees != nil)
+		}
+	}
+}
+
 // TestChoiceFindsPlantedWeights draws choices from a conditional logit and
 // expects its weights back, and derivatives as differences have them.
 func TestChoiceFindsPlantedWeights(t *testing.T) {

@@ -15,7 +15,8 @@ const shapeStacked = "stacked"
 type Stacked struct {
 	proposer
 	standing standing
-	weights  []float32 // features
+	weights  []float32 // features; nil: trees rank
+	trees    *Trees
 }
 
 // Shape returns "stacked".
@@ -38,11 +39,10 @@ func (m *Stacked) Score(scores []float32, history dataset.History) {
 		m.rescale(row, history, k, byRange, s)
 		linalg.Axpy(1/float32(many), row, scores)
 	}
-	ranked, x, lowest := make([]float32, len(l.items)), make([]float32, len(m.weights)), float32(0)
-	for at := range l.items {
-		m.standing.describe(x, &l, at, many, len(history.Items))
-		ranked[at] = linalg.Dot(m.weights, x)
-		lowest = min(lowest, ranked[at])
+	ranked := m.rank(m.standing.describe(&l, many, len(history.Items)), len(l.items))
+	lowest := float32(0)
+	for _, score := range ranked {
+		lowest = min(lowest, score)
 	}
 	for i, mean := range scores { // between two and nothing below the lowest
 		scores[i] = lowest - 1 + mean/(1+float32(math.Abs(float64(mean))))
@@ -50,6 +50,19 @@ func (m *Stacked) Score(scores []float32, history dataset.History) {
 	for at, i := range l.items {
 		scores[i] = ranked[at] + 1
 	}
+}
+
+// rank returns the ranker's scores of n described items.
+func (m *Stacked) rank(x []float32, n int) []float32 {
+	ranked := make([]float32, n)
+	if m.trees != nil {
+		m.trees.Predict(ranked, &dataset.Rows{Columns: columns(m.trees.Columns()), Labels: make([]float32, n), Vals: x})
+		return ranked
+	}
+	for at := range ranked {
+		ranked[at] = linalg.Dot(m.weights, x[at*len(m.weights):(at+1)*len(m.weights)])
+	}
+	return ranked
 }
 
 // ScoreBatch writes what Score writes, for many histories.
@@ -67,6 +80,9 @@ func (m *Stacked) WriteTo(w io.Writer) (int64, error) {
 	e.float32s(m.standing.popularity)
 	e.float32s(m.standing.age)
 	e.nested(m.Mixture)
+	if m.trees != nil {
+		e.nested(m.trees)
+	}
 	return e.close()
 }
 
@@ -81,7 +97,12 @@ func readStacked(d *decoder) *Stacked {
 		return nil
 	}
 	m.Mixture = mixture
-	d.check(len(m.weights) == features(len(mixture.components)),
+	wide := features(len(mixture.components))
+	if len(m.weights) == 0 {
+		m.weights, m.trees = nil, d.nestedTrees()
+		d.check(m.trees != nil && m.trees.Columns() == wide)
+	}
+	d.check(m.trees != nil || len(m.weights) == wide,
 		len(m.standing.popularity) == m.Items(), len(m.standing.age) == m.Items())
 	return m
 }

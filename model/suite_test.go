@@ -84,6 +84,7 @@ var suite = map[string]struct {
 	"fusion, combmnz":   {`{"models": [{"kind": "itemknn"}, {"kind": "ease", "settings": {"lambda": 5}}], "method": "combmnz"}`, true},
 	"blend":             {`{"models": [{"kind": "itemknn"}, {"kind": "ials", "settings": {"factors": 8, "alpha": 1}}, {"kind": "popular"}]}`, true},
 	"stack":             {`{"models": [{"kind": "itemknn"}, {"kind": "ials", "settings": {"factors": 8, "alpha": 1}}, {"kind": "popular"}], "depth": 10}`, true},
+	"stack, trees":      {`{"models": [{"kind": "itemknn"}, {"kind": "ials", "settings": {"factors": 8, "alpha": 1}}, {"kind": "popular"}], "depth": 10, "ranker": "gbdt"}`, true},
 	"blend, nested":     {`{"models": [{"kind": "fusion", "settings": {"models": [{"kind": "itemknn"}]}}, {"kind": "ease", "settings": {"lambda": 5}}], "scaling": "rank", "buckets": 1}`, true},
 	"baseline":          {`{}`, false},
 	"slopeone":          {`{"min_users": 2}`, false},
@@ -283,7 +284,7 @@ func TestScoresTogether(t *testing.T) {
 
 // byLot holds the algorithms that draw users, or their samples, by lot: which
 // are drawn depends on the order in which users stand.
-var byLot = []string{"bayesmf", "ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, uniform", "warp", "warp, patience", "blend", "blend, nested", "stack"}
+var byLot = []string{"bayesmf", "ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, uniform", "warp", "warp, patience", "blend", "blend, nested", "stack", "stack, trees"}
 
 // TestRenamedUsers expects that it does not matter in which order users stand.
 func TestRenamedUsers(t *testing.T) {
