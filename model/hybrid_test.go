@@ -305,7 +305,7 @@ func TestStackRanks(t *testing.T) {
 			t.Fatal(err)
 		}
 		scores := m.rank(rows, 3)
-		if found := scores[1] > max(scores[0], scores[2])+.3; found != leads {
+		if found := scores[1] > max(scores[0], scores[2])+.05; found != leads {
 			t.Errorf("%s ranks little, some, much as %v", ranker, scores)
 		}
 		if leads == (m.trees == nil) || leads == (m.weights != nil) {
