@@ -308,6 +308,18 @@ func TestStackRanks(t *testing.T) {
 		if found := scores[1] > max(scores[0], scores[2])+.05; found != leads {
 			t.Errorf("%s ranks little, some, much as %v", ranker, scores)
 		}
+		flat := &Popularity{popular: []float32{1}, trending: []float32{1}}
+		data := &dataset.Interactions{Users: dataset.NewDict(), Items: dataset.NewDict("a"), ByUser: &linalg.CSR{Starts: []int{0}, Width: 1}}
+		m.proposer = proposer{Mixture: newMixture([]Learned{flat, flat}, data, byRange, nil, []float32{1, 1}), depth: 1}
+		m.standing = standingOf(data)
+		var file bytes.Buffer
+		if _, err := m.WriteTo(&file); err != nil {
+			t.Fatal(err)
+		}
+		read, err := Read(&file)
+		if again, ok := read.(*Stacked); err != nil || !ok || !slices.Equal(again.rank(rows, 3), scores) {
+			t.Errorf("%s ranks differently once read: %v", ranker, err)
+		}
 		if leads == (m.trees == nil) || leads == (m.weights != nil) {
 			t.Errorf("%s is ranked by %d weights, trees %v", ranker, len(m.weights), m.trees != nil)
 		}

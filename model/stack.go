@@ -24,7 +24,8 @@ import (
 //
 // That is the ranker "linear". The ranker "gbdt" boosts trees over the same
 // features instead, by LambdaMART for NDCG@20 and until a fifth of the users says
-// stop: it finds what holds only together, and needs more users for that.
+// stop: it finds what holds only together. With fewer than a hundred users to
+// learn from, or where no tree is of use, the linear ranker stands in.
 //
 // Papers: D. Wolpert, "Stacked generalization", Neural Networks 5, 1992; the
 // ranker is the conditional logit of D. McFadden, "Conditional logit analysis
@@ -90,19 +91,26 @@ func describeAll(lists []shortlist, cases []dataset.Case, s standing, many int) 
 	return c
 }
 
+// treeLists is how many lists trees need; fewer are left to the linear ranker.
+const treeLists = 100
+
 // rank learns the ranker. With nothing to learn from, all models count alike.
 func (a *Stack) rank(ctx context.Context, m *Stacked, c *choice) (err error) {
-	switch {
-	case len(c.x) == 0:
+	if len(c.x) == 0 {
 		m.weights = make([]float32, c.features)
 		for k := range c.components {
 			m.weights[k] = 1
 		}
-	case a.Ranker == "gbdt":
-		m.trees, err = a.boost(ctx, c)
-	default:
-		m.weights, err = a.weigh(c)
+		return nil
 	}
+	if a.Ranker == "gbdt" && len(c.x) >= treeLists {
+		m.trees, err = a.boost(ctx, c)
+		if err != nil || len(m.trees.roots) > 0 {
+			return err
+		}
+		m.trees = nil // none is better than none
+	}
+	m.weights, err = a.weigh(c)
 	return err
 }
 
