@@ -21,7 +21,7 @@ import (
 // numbers are finite, indices in range.
 const (
 	magic         = "KNDM"
-	formatVersion = 1
+	formatVersion = 2
 	maxElements   = 1 << 34 // of one slice: beyond any model that fits in memory
 	maxItems      = 1 << 31 // an item index is an int32
 	maxDepth      = 8       // of shapes within shapes

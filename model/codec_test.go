@@ -84,12 +84,13 @@ func TestDamagedFiles(t *testing.T) {
 		want string
 	}{
 		"another file":     {[]byte("PK\x03\x04 and more"), "not a model"},
-		"a later format":   {header(2, "popularity"), "format 2"},
-		"an unknown shape": {header(1, "tree"), `unknown shape "tree"`},
-		"a long name":      {header(1, strings.Repeat("x", 100)), "not a model"},
-		"unequal lengths":  {floats(floats(header(1, "popularity"), 1, 2), 1), "damaged"},
-		"not a number":     {floats(floats(header(1, "popularity"), float32(math.NaN())), 1), "damaged"},
-		"infinite":         {floats(floats(header(1, "popularity"), 1), float32(math.Inf(1))), "damaged"},
+		"an older format":  {header(1, "popularity"), "format 1"},
+		"a later format":   {header(3, "popularity"), "format 3"},
+		"an unknown shape": {header(2, "tree"), `unknown shape "tree"`},
+		"a long name":      {header(2, strings.Repeat("x", 100)), "not a model"},
+		"unequal lengths":  {floats(floats(header(2, "popularity"), 1, 2), 1), "damaged"},
+		"not a number":     {floats(floats(header(2, "popularity"), float32(math.NaN())), 1), "damaged"},
+		"infinite":         {floats(floats(header(2, "popularity"), 1), float32(math.Inf(1))), "damaged"},
 	} {
 		if _, err := model.Read(bytes.NewReader(test.file)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)

@@ -89,13 +89,18 @@ func (c *confidence) of(weight float32, length float64) float32 {
 	case "bm25":
 		return float32((bm25K + 1) * x / (x + bm25K*(1-bm25B+bm25B*length/max(1e-9, c.Mean))))
 	}
-	switch c.Power {
+	return powered(float32(x), c.Power)
+}
+
+// powered returns weight^power.
+func powered(weight float32, power float64) float32 {
+	switch power {
 	case 0:
 		return 1
 	case 1:
-		return float32(x)
+		return weight
 	default:
-		return float32(math.Pow(x, c.Power))
+		return float32(math.Pow(float64(weight), power))
 	}
 }
 

@@ -82,7 +82,7 @@ func (a *Content) Fit(ctx context.Context, data *dataset.Interactions, progress 
 	if progress != nil {
 		progress(Progress{Epoch: 1, Epochs: 1})
 	}
-	return &ItemItem{neighbours: neighbours, recency: a.Recency}, nil
+	return &ItemItem{neighbours: neighbours, recency: a.Recency, weightPower: 1}, nil
 }
 
 // fields are the columns that items are compared by, those of each field with

@@ -13,14 +13,15 @@ const shapeEmbedding = "embedding"
 // Embedding is the learned shape of linear maps of low rank: a vector v_i for
 // each item, and a user's vector is a weighted sum of those of the history,
 //
-//	Σ_k weight_k · k^(−recency) · input_i · v_i,   k counting from the newest
+//	Σ_k weight_k^weightPower · k^(−recency) · input_i · v_i,   k counting from the newest
 //
 // Unlike Factors it solves nothing to fold a history in.
 type Embedding struct {
-	factors int
-	vectors []float32 // items×factors, row-major
-	inputs  []float32 // by item: input_i
-	recency float64
+	factors     int
+	vectors     []float32 // items×factors, row-major
+	inputs      []float32 // by item: input_i
+	recency     float64
+	weightPower float64
 }
 
 // Shape returns "embedding".
@@ -45,7 +46,7 @@ func (m *Embedding) UserVector(dst []float32, history dataset.History) []float32
 		}
 		weight := m.inputs[i]
 		if history.Weights != nil {
-			weight *= history.Weights[k]
+			weight *= powered(history.Weights[k], m.weightPower)
 		}
 		if m.recency > 0 {
 			weight *= float32(math.Pow(float64(len(history.Items)-k), -m.recency))
@@ -81,14 +82,15 @@ func (m *Embedding) WriteTo(w io.Writer) (int64, error) {
 
 func (m *Embedding) write(e *encoder) {
 	e.f64(m.recency)
+	e.f64(m.weightPower)
 	e.u32(uint32(m.factors))
 	e.float32s(m.inputs)
 	e.float32s(m.vectors)
 }
 
 func readEmbedding(d *decoder) *Embedding {
-	m := &Embedding{recency: d.f64(), factors: int(d.u32()), inputs: d.float32s(), vectors: d.float32s()}
-	d.check(within("recency", m.recency, 0, maxRecency) == nil, m.factors > 0, m.factors <= maxFactors,
+	m := &Embedding{recency: d.f64(), weightPower: d.f64(), factors: int(d.u32()), inputs: d.float32s(), vectors: d.float32s()}
+	d.check(within("recency", m.recency, 0, maxRecency) == nil, within("weight_power", m.weightPower, 0, maxWeightPower) == nil, m.factors > 0, m.factors <= maxFactors,
 		len(m.inputs) < maxItems, len(m.vectors) == len(m.inputs)*m.factors)
 	return m
 }

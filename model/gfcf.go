@@ -72,5 +72,5 @@ func (a *GFCF) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{near: bySource(targets, a.Recency), far: far}, nil
+	return &Filter{near: x.bySource(targets, a.Recency), far: far}, nil
 }

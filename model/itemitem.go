@@ -12,9 +12,10 @@ const shapeItemItem = "itemitem"
 
 // Bounds of settings that several algorithms have.
 const (
-	maxRecency  = 10
-	maxDays     = 36_525 // a century
-	secondsADay = 24 * 60 * 60
+	maxRecency     = 10
+	maxWeightPower = 4
+	maxDays        = 36_525 // a century
+	secondsADay    = 24 * 60 * 60
 )
 
 // ItemItem is the learned shape of item-kNN: for each item the items it speaks
@@ -23,6 +24,7 @@ type ItemItem struct {
 	neighbours   *linalg.CSR // items×items, each row best first
 	recency      float64
 	halfLifeDays float64 // 0: age does not matter
+	weightPower  float64 // of the history's weights, as in what was learned from
 	reads        reading
 	maxSteps     int // of readsSteps, the newest so many; 0: all
 }
@@ -47,11 +49,11 @@ func (m *ItemItem) Neighbours(i int32) (items []int32, similarities []float32) {
 	return m.neighbours.Row(int(i))
 }
 
-// Score writes for each item the sum, over the history, of weight × similarity.
-// The k-th newest item of the history counts k^−recency of its weight, and
-// half of that for each half-life it is older than the newest. A model
-// of sequences sums over the steps of the history instead, whatever their
-// weights.
+// Score writes for each item the sum, over the history, of
+// weight^weightPower × similarity. The k-th newest item of the history counts
+// k^−recency of its weight, and half of that for each half-life it is older than
+// the newest. A model of sequences sums over the steps of the history instead,
+// whatever their weights.
 // Items the model does not know are passed over.
 func (m *ItemItem) Score(scores []float32, history dataset.History) {
 	clear(scores)
@@ -75,7 +77,7 @@ func (m *ItemItem) add(scores []float32, history dataset.History) {
 		}
 		weight := m.aged(k, len(steps), times)
 		if weights != nil {
-			weight *= weights[k]
+			weight *= powered(weights[k], m.weightPower)
 		}
 		items, similarities := m.neighbours.Row(int(i))
 		for n, j := range items {
@@ -106,14 +108,16 @@ func (m *ItemItem) WriteTo(w io.Writer) (int64, error) {
 func (m *ItemItem) write(e *encoder) {
 	e.f64(m.recency)
 	e.f64(m.halfLifeDays)
+	e.f64(m.weightPower)
 	e.u32(uint32(m.reads))
 	e.u32(uint32(m.maxSteps))
 	e.matrix(m.neighbours)
 }
 
 func readItemItem(d *decoder) *ItemItem {
-	m := &ItemItem{recency: d.f64(), halfLifeDays: d.f64(), reads: reading(d.u32()), maxSteps: int(d.u32())}
-	d.check(within("recency", m.recency, 0, maxRecency) == nil, within("half_life_days", m.halfLifeDays, 0, maxDays) == nil, m.reads <= readsSteps)
+	m := &ItemItem{recency: d.f64(), halfLifeDays: d.f64(), weightPower: d.f64(), reads: reading(d.u32()), maxSteps: int(d.u32())}
+	d.check(within("recency", m.recency, 0, maxRecency) == nil, within("half_life_days", m.halfLifeDays, 0, maxDays) == nil,
+		within("weight_power", m.weightPower, 0, maxWeightPower) == nil, m.reads <= readsSteps)
 	m.neighbours = d.matrix()
 	d.check(m.neighbours.Rows() == m.neighbours.Width)
 	return m

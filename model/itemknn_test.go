@@ -265,11 +265,12 @@ func denseLLR(both, a, b, n float64) float64 {
 	return sum
 }
 
-// TestItemItemScore adds up by hand, with and without recency and age.
+// TestItemItemScore adds up by hand, with and without recency and age, and with
+// the history's weights at the power that was learned with.
 func TestItemItemScore(t *testing.T) {
 	data := interactions(4, []int32{0, 1}, []int32{0, 1, 2}, []int32{2, 3})
-	for _, aging := range [][2]float64{{0, 0}, {1, 0}, {0, 2}, {0.5, 3}} {
-		learned, ok := fit(t, itemKNN(t, fmt.Sprintf(`"recency": %v, "half_life_days": %v`, aging[0], aging[1])), data).(*model.ItemItem)
+	for _, aging := range [][3]float64{{0, 0, 0}, {1, 0, 1}, {0, 2, 0.5}, {0.5, 3, 2}} {
+		learned, ok := fit(t, itemKNN(t, fmt.Sprintf(`"recency": %v, "half_life_days": %v, "weight_power": %v`, aging[0], aging[1], aging[2])), data).(*model.ItemItem)
 		if !ok {
 			t.Fatal("another shape")
 		}
@@ -286,10 +287,10 @@ func TestItemItemScore(t *testing.T) {
 			}
 			items, sims := learned.Neighbours(i)
 			for n, j := range items {
-				want[j] += float64(history.Weights[k]) * counts * float64(sims[n])
+				want[j] += math.Pow(float64(history.Weights[k]), aging[2]) * counts * float64(sims[n])
 			}
 		}
-		closeTo(t, fmt.Sprintf("recency and half-life %v", aging), scoresOf(learned, history), want)
+		closeTo(t, fmt.Sprintf("recency, half-life and power %v", aging), scoresOf(learned, history), want)
 	}
 }
 

@@ -34,6 +34,8 @@ const maxLinearHistory = 5000
 
 // scaled is what a linear model learns from.
 type scaled struct {
+	weightPower float64
+
 	byUser *linalg.CSR // users×items: x
 	byItem *linalg.CSR // its transpose
 	// By item: what a history's weights and what predictions are multiplied by.
@@ -69,7 +71,7 @@ func (s scaling) apply(data *dataset.Interactions) *scaled {
 	if after > 0 {
 		linalg.Scale(float32(math.Sqrt(before/after)), x.Vals)
 	}
-	return &scaled{byUser: x, byItem: x.Transpose(), itemScale: itemScale, targetScale: targetScale}
+	return &scaled{weightPower: s.WeightPower, byUser: x, byItem: x.Transpose(), itemScale: itemScale, targetScale: targetScale}
 }
 
 // gramRow adds row i of xᵀx to the dense row. Cost: Σ of n_u over i's users.
@@ -114,12 +116,12 @@ func (x *scaled) itemItem(targets *linalg.CSR, recency float64) *ItemItem {
 			weights[n] *= x.itemScale[i] * x.targetScale[j]
 		}
 	}
-	return bySource(targets, recency)
+	return x.bySource(targets, recency)
 }
 
 // bySource turns rows of the items that speak for a target into rows of the
 // targets that an item speaks for, best first.
-func bySource(targets *linalg.CSR, recency float64) *ItemItem {
+func (x *scaled) bySource(targets *linalg.CSR, recency float64) *ItemItem {
 	m := targets.Transpose()
 	var row []linalg.Scored
 	for i := range m.Rows() {
@@ -133,7 +135,7 @@ func bySource(targets *linalg.CSR, recency float64) *ItemItem {
 			items[n], weights[n] = s.Index, s.Score
 		}
 	}
-	return &ItemItem{neighbours: m, recency: recency}
+	return &ItemItem{neighbours: m, recency: recency, weightPower: x.weightPower}
 }
 
 // strongest returns the k weights of largest magnitude, all that are not zero

@@ -282,7 +282,7 @@ func TestPureSVD(t *testing.T) {
 	data := clusters(80, 30, 3, 2)
 	for _, a := range []*model.PureSVD{
 		{Factors: 3, Epochs: 40},
-		{Factors: 3, Epochs: 40, UserPower: 1, ItemPower: 0.5, TargetPower: 0.25},
+		{Factors: 3, Epochs: 40, WeightPower: 1, UserPower: 1, ItemPower: 0.5, TargetPower: 0.25},
 	} {
 		learned := fit(t, a, data)
 		x, in, out := table(data, 0, a.UserPower, a.ItemPower, a.TargetPower)
@@ -291,7 +291,7 @@ func TestPureSVD(t *testing.T) {
 		want := make([]float64, 30)
 		for f := range a.Factors {
 			v := vectors[f*30 : (f+1)*30]
-			user := in[2]*v[2] + 2*in[7]*v[7]
+			user := in[2]*v[2] + math.Pow(2, a.WeightPower)*in[7]*v[7]
 			for j := range want {
 				want[j] += user * v[j] * out[j]
 			}

@@ -78,5 +78,5 @@ func (x *scaled) project(ctx context.Context, factors, epochs int, seed uint64, 
 		linalg.Scale(target, vectors[i*factors:(i+1)*factors])
 		inputs[i] = x.itemScale[i] / target
 	}
-	return squares, &Embedding{factors: factors, vectors: vectors, inputs: inputs}, nil
+	return squares, &Embedding{factors: factors, vectors: vectors, inputs: inputs, weightPower: x.weightPower}, nil
 }

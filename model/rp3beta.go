@@ -72,7 +72,7 @@ func (a *RP3Beta) Fit(ctx context.Context, data *dataset.Interactions, progress 
 	if progress != nil {
 		progress(Progress{Epoch: 1, Epochs: 1})
 	}
-	return &ItemItem{neighbours: neighbours, recency: a.Recency, halfLifeDays: a.HalfLifeDays}, nil
+	return &ItemItem{neighbours: neighbours, recency: a.Recency, halfLifeDays: a.HalfLifeDays, weightPower: a.WeightPower}, nil
 }
 
 // transitions returns (w/Σw)^Alpha for the entries of each row.

@@ -26,7 +26,7 @@ func (v Vectors) Serve(vectors []float32, factors int) (*Embedding, error) {
 		return nil, fmt.Errorf("model: vectors: %w", err)
 	}
 	items := len(vectors) / factors
-	m := &Embedding{factors: factors, vectors: vectors, inputs: make([]float32, items), recency: v.Recency}
+	m := &Embedding{factors: factors, vectors: vectors, inputs: make([]float32, items), recency: v.Recency, weightPower: 1}
 	for i := range items {
 		m.inputs[i] = 1
 		vector := vectors[i*factors : (i+1)*factors]

@@ -320,7 +320,7 @@ func TestParseCandidate(t *testing.T) {
 	}
 	want := `{"models":[{"kind":"ials","settings":{"alpha":5,"factors":8}},` +
 		`{"kind":"fusion","settings":{"method":"combsum","models":[{"kind":"itemknn","settings":{}},{"kind":"popular","settings":{}}]}},` +
-		`{"kind":"ease","settings":{}}],"scaling":"auto","buckets":1,"hold_out":"latest","max_held_out":5,"depth":100,"seed":9}`
+		`{"kind":"ease","settings":{}}],"scaling":"auto","buckets":1,"hold_out":"latest","max_held_out":5,"repeats":"hide","depth":100,"seed":9}`
 	if got := string(c.Settings()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
