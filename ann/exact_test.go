@@ -172,6 +172,9 @@ func TestSearchOfOddVectors(t *testing.T) {
 }
 
 func TestSearchAllocatesNothing(t *testing.T) {
+	if raceDetector {
+		t.Skip("under the race detector pools forget on purpose")
+	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []int{100, 17000} {
 		index := NewExact(vectors(rng, n, 32, shapes()[0].draw), 32)
