@@ -92,7 +92,7 @@ func TestRealData(t *testing.T) {
 		t.Run(c.path, func(t *testing.T) {
 			path := filepath.Join("..", "..", "shared", "data", filepath.FromSlash(c.path))
 			if _, err := os.Stat(path); err != nil {
-				t.Skip("the data set is not here")
+				t.Skip("the public data is not in ../shared/data: not tried on it")
 			}
 			start := time.Now()
 			rows, rejects := read(t, c.format, path)

@@ -54,7 +54,7 @@ France,1,0,12/1/2010 8:28,1,HEART,85123A,536369
 func TestRetailWhole(t *testing.T) {
 	path := filepath.Join("..", "..", "shared", "data", "online-retail", "online_retail.csv.gz")
 	if _, err := os.Stat(path); err != nil {
-		t.Skip("the data set is not here")
+		t.Skip("the public data is not in ../shared/data: not tried on it")
 	}
 	src, err := Open("online-retail", []string{path}, Options{})
 	if err != nil {

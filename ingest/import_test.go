@@ -291,7 +291,7 @@ func TestImportCannotWriteRejects(t *testing.T) {
 // TestImportRealData tells how fast data sets go into the real store.
 func TestImportRealData(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("-short: takes seconds")
 	}
 	for _, c := range []struct {
 		format, path string
@@ -303,7 +303,7 @@ func TestImportRealData(t *testing.T) {
 		t.Run(c.format, func(t *testing.T) {
 			path := filepath.Join("..", "..", "shared", "data", filepath.FromSlash(c.path))
 			if _, err := os.Stat(path); err != nil {
-				t.Skip("the data set is not here")
+				t.Skip("the public data is not in ../shared/data: not tried on it")
 			}
 			db := openStore(t)
 			report, err := ingest.Import(t.Context(), openPath(t, c.format, path), ingest.New(ingest.Config{}, db), db, lenient())

@@ -18,8 +18,8 @@ const (
 	secondsADay    = 24 * 60 * 60
 )
 
-// ItemItem is the learned shape of item-kNN: for each item the items it speaks
-// for, and how much.
+// ItemItem is the learned shape of item-kNN, RP3beta, EASE, SLIM and others: for
+// each item the items it speaks for, and how much.
 type ItemItem struct {
 	neighbours   *linalg.CSR // items×items, each row best first
 	recency      float64
