@@ -1,6 +1,6 @@
-// Package eval judges rankings over the full catalogue: metrics whose variant
-// is part of their name, means with standard errors over users, and paired
-// comparison of two models. It ranks every item: sampled metrics order models
+// Package eval judges rankings over the full catalogue, predicted ratings, and
+// rankers on labelled rows: metrics whose variant is part of their name, means
+// with standard errors, and paired comparison of two models. It ranks every item: sampled metrics order models
 // wrongly (Krichene & Rendle, On Sampled Metrics for Item Recommendation, KDD
 // 2020), so a sample of negatives must be given with the cases.
 package eval
