@@ -1,7 +1,7 @@
 // Package kindred holds the words that every other package speaks: what a
 // shop, a library or an app reports (Event, Item, User), what it is answered
-// (Exposure), what is learned from it (ModelVersion) and what can go wrong
-// (Error). It knows nothing of storage, HTTP or algorithms.
+// (Exposure), what was found about it (Verdict), what is learned from it (ModelVersion) and
+// what can go wrong (Error). It knows nothing of storage, HTTP or algorithms.
 //
 // Identifiers are strings chosen by the client; they are never interpreted.
 // Times are instants; durations and units are part of a name or a type.
@@ -67,6 +67,9 @@ type Event struct {
 	RequestID string          // the recommendation that led here, if one did
 	Position  int             // 1-based place in the list it was seen at; 0 unknown
 	Context   json.RawMessage // a JSON object of the client's, or nil
+
+	// Verdict is what cleaning found, where the event was read from the store.
+	Verdict Verdict
 }
 
 // Item is something that can be recommended.

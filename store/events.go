@@ -340,49 +340,6 @@ func seqsJSON(moments []moment) string {
 	return string(append(text, ']'))
 }
 
-// EventRange is a span of time; a zero end is open.
-type EventRange struct {
-	From time.Time // inclusive
-	To   time.Time // exclusive
-}
-
-// ScanEvents calls fn with every event of the range, in the order of arrival.
-// It sees one moment of the store, however long it takes, and holds one event
-// at a time besides the names of users and items. The *Event is reused: fn
-// copies what it keeps.
-func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Event) error) error {
-	text := "SELECT user, item, kind, time, value, id, extra FROM events"
-	var args []driver.Value
-	switch {
-	case !r.From.IsZero() && !r.To.IsZero():
-		text, args = text+" WHERE time >= ? AND time < ?", []driver.Value{ceilMilli(r.From), ceilMilli(r.To)}
-	case !r.From.IsZero():
-		text, args = text+" WHERE time >= ?", []driver.Value{ceilMilli(r.From)}
-	case !r.To.IsZero():
-		text, args = text+" WHERE time < ?", []driver.Value{ceilMilli(r.To)}
-	}
-	return db.read(ctx, "scanning events", func(c *conn) error {
-		users := newNumbers("users")
-		var e kindred.Event
-		return c.query(ctx, func(row []driver.Value) error {
-			user, err := users.name(c, intOf(row[0]))
-			if err != nil {
-				return err
-			}
-			e.User = kindred.UserID(user)
-			if err := db.setEvent(c, &e, row[1:]); err != nil {
-				return err
-			}
-			return fn(&e)
-		}, text, args...)
-	})
-}
-
-// ceilMilli is the first millisecond not before t.
-func ceilMilli(t time.Time) int64 {
-	return t.Add(time.Millisecond - 1).UnixMilli()
-}
-
 // Counts is how much there is.
 type Counts struct {
 	Events int64

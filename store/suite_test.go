@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
@@ -25,8 +26,8 @@ type (
 		UserEvents(context.Context, kindred.UserID, int) ([]kindred.Event, error)
 		RecentUsers(context.Context, int) ([]kindred.UserID, error)
 		ScanEvents(context.Context, store.EventRange, func(*kindred.Event) error) error
+		EventsAfter(context.Context, int64, int, func(int64, *kindred.Event) error) error
 		Counts(context.Context) (store.Counts, error)
-		Close() error
 	}
 	catalogue interface {
 		PutItems(context.Context, []kindred.Item) error
@@ -55,6 +56,7 @@ type (
 		catalogue
 		people
 		records
+		io.Closer
 	}
 )
 
@@ -86,19 +88,20 @@ type suite struct {
 
 func TestSuite(t *testing.T) {
 	cases := map[string]func(suite){
-		"an event comes back as it was":       testRoundTrip,
-		"an ID is stored once":                testIdempotent,
-		"histories are newest first":          testNewestFirst,
-		"recent users":                        testRecentUsers,
-		"a scan keeps to its range":           testRange,
-		"items":                               testItems,
-		"users":                               testUsers,
-		"an erased user is gone":              testErase,
-		"exposures":                           testExposures,
-		"keys":                                testKeys,
-		"random operations agree with a map":  testMirror,
-		"many writers and readers at a time":  testConcurrent,
-		"bad input is refused, nothing stays": testInvalid,
+		"an event comes back as it was":        testRoundTrip,
+		"an ID is stored once":                 testIdempotent,
+		"histories are newest first":           testNewestFirst,
+		"recent users":                         testRecentUsers,
+		"a scan keeps to its range":            testRange,
+		"a follower is given the log in parts": testFollow,
+		"items":                                testItems,
+		"users":                                testUsers,
+		"an erased user is gone":               testErase,
+		"exposures":                            testExposures,
+		"keys":                                 testKeys,
+		"random operations agree with a map":   testMirror,
+		"many writers and readers at a time":   testConcurrent,
+		"bad input is refused, nothing stays":  testInvalid,
 	}
 	for name, openNew := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -290,6 +293,47 @@ func testRange(s suite) {
 	cancel()
 	if err := db.ScanEvents(ctx, store.EventRange{}, func(*kindred.Event) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled scan returns %v", err)
+	}
+}
+
+// testFollow holds a log read in parts of several sizes, while it grows and
+// loses a user, against one scan at the end.
+func testFollow(s suite) {
+	t, openDB := s.T, s.open
+	db := openDB()
+	for limit := 1; limit <= 8; limit++ {
+		var got []kindred.Event
+		var place int64
+		part := func() (size int) {
+			err := db.EventsAfter(t.Context(), place, limit, func(seq int64, e *kindred.Event) error {
+				if seq <= place {
+					t.Fatalf("place %d after %d", seq, place)
+				}
+				place = seq
+				size++
+				got = append(got, *e)
+				return nil
+			})
+			if err != nil || size > limit {
+				t.Fatalf("%d events, %v", size, err)
+			}
+			return size
+		}
+		for round := range 30 {
+			for i := range 4 {
+				add(t, db, view(fmt.Sprint(limit, "-", round, "-", i), fmt.Sprint("u", i), "i", round))
+			}
+			if round == 20 { // what was read and what is to come loses a user, not its places
+				if _, err := db.EraseUser(t.Context(), "u3"); err != nil {
+					t.Fatal(err)
+				}
+				got = slices.DeleteFunc(got, func(e kindred.Event) bool { return e.User == "u3" })
+			}
+			part()
+		}
+		for part() == limit {
+		}
+		equal(t, "the log in parts", got, scan(t, db, store.EventRange{}))
 	}
 }
 

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"time"
+
+	"kindred"
+)
+
+// EventRange is a span of time; a zero end is open.
+type EventRange struct {
+	From time.Time // inclusive
+	To   time.Time // exclusive
+}
+
+// ScanEvents calls fn with every event of the range, in the order of arrival.
+// It sees one moment of the store, however long it takes, and holds one event
+// at a time besides the names of users and items. The *Event is reused: fn
+// copies what it keeps.
+func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Event) error) error {
+	text := "SELECT user, item, kind, time, value, id, extra FROM events"
+	var args []driver.Value
+	switch {
+	case !r.From.IsZero() && !r.To.IsZero():
+		text, args = text+" WHERE time >= ? AND time < ?", []driver.Value{ceilMilli(r.From), ceilMilli(r.To)}
+	case !r.From.IsZero():
+		text, args = text+" WHERE time >= ?", []driver.Value{ceilMilli(r.From)}
+	case !r.To.IsZero():
+		text, args = text+" WHERE time < ?", []driver.Value{ceilMilli(r.To)}
+	}
+	return db.read(ctx, "scanning events", func(c *conn) error {
+		users := newNumbers("users")
+		var e kindred.Event
+		return c.query(ctx, func(row []driver.Value) error {
+			user, err := users.name(c, intOf(row[0]))
+			if err != nil {
+				return err
+			}
+			e.User = kindred.UserID(user)
+			if err := db.setEvent(c, &e, row[1:]); err != nil {
+				return err
+			}
+			return fn(&e)
+		}, text, args...)
+	})
+}
+
+// selectAfter reads names by joining: whoever follows closely reads few.
+const selectAfter = `SELECT e.seq, u.name, e.item, e.kind, e.time, e.value, e.id, e.extra
+	FROM events e CROSS JOIN users u ON u.id = e.user WHERE e.seq > ? ORDER BY e.seq LIMIT ?`
+
+// EventsAfter calls fn with at most limit events that follow a place in the
+// log, in log order, each with its own place; 0 is the place before the first.
+// Whoever follows the log goes on from the last place it was given, and is at
+// the end when it is given less than it asked for. The *Event is reused: fn
+// copies what it keeps.
+func (db *DB) EventsAfter(ctx context.Context, after int64, limit int, fn func(seq int64, e *kindred.Event) error) error {
+	return db.read(ctx, "following events", func(c *conn) error {
+		var e kindred.Event
+		return c.query(ctx, func(row []driver.Value) error {
+			e.User = kindred.UserID(textOf(row[1]))
+			if err := db.setEvent(c, &e, row[2:]); err != nil {
+				return err
+			}
+			return fn(intOf(row[0]), &e)
+		}, selectAfter, after, int64(limit))
+	})
+}
+
+// ceilMilli is the first millisecond not before t.
+func ceilMilli(t time.Time) int64 {
+	return t.Add(time.Millisecond - 1).UnixMilli()
+}
