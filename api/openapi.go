@@ -131,6 +131,8 @@ func mediaType(schemas huma.Registry, example any) (map[string]*huma.MediaType, 
 	switch example := example.(type) {
 	case plainText:
 		return map[string]*huma.MediaType{"text/plain": {Schema: text, Example: string(example)}}, nil
+	case jsonLines:
+		return map[string]*huma.MediaType{"application/x-ndjson": {Schema: text, Example: string(example)}}, nil
 	case htmlText:
 		return map[string]*huma.MediaType{"text/html": {Schema: text, Example: string(example)}}, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"kindred"
@@ -112,4 +113,17 @@ func (q query) page() (p page, err error) {
 	}
 	p.search, err = q.text("q", kindred.MaxID)
 	return p, err
+}
+
+// moment returns a time, zero if absent.
+func (q query) moment(name string) (time.Time, error) {
+	text, given := q[name]
+	if !given {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, invalid("the query is not valid", fault{"query." + name, "must be a time such as 2026-01-02T15:04:05Z"})
+	}
+	return t.UTC(), nil
 }

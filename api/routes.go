@@ -58,11 +58,12 @@ func exampleID(path string) string {
 type (
 	plainText string
 	htmlText  string
+	jsonLines string
 )
 
 func (s *Server) routes() []route {
 	return slices.Concat(
-		s.recommendRoutes(), s.eventRoutes(), s.itemRoutes(), s.userRoutes(), s.modelRoutes(), s.operateRoutes(),
+		s.recommendRoutes(), s.eventRoutes(), s.itemRoutes(), s.userRoutes(), s.modelRoutes(), s.exportRoutes(), s.operateRoutes(),
 		[]route{
 			{
 				method: http.MethodGet, path: "/openapi.json", handle: s.getOpenAPI, tag: "Operate",

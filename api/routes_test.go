@@ -62,6 +62,11 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v1/users?limit=1&q=u", ScopeAdmin, "", 200, `"next":"u1"`},
 		{"GET", "/v1/overview", ScopeAdmin, "", 200, `"live":{"personal":{"version":"` + ials + `","kind":"ials"`},
 		{"GET", "/v1/overview", ScopeAdmin, "", 200, `"user":"u2","item":"mug","title":"Mug"`},
+		{"GET", "/v1/export/events", ScopeAdmin, "", 200, `{"event_id":"e1","user":"u1","item":"mug","kind":"view","value":1,"time":"2026-02-01T00:00:00.123Z","session":"","request_id":"","position":0,"context":{"a":1}}`},
+		{"GET", "/v1/export/events?format=csv&from=2026-02-01T00:00:00Z&to=2026-02-01T00:00:01Z", ScopeAdmin, "", 200, "\ne1,u1,mug,view,1,2026-02-01T00:00:00.123Z"},
+		{"GET", "/v1/export/items", ScopeAdmin, "", 200, `"attributes":{"brand":"Acme"`},
+		{"GET", "/v1/export/users?format=parquet", ScopeAdmin, "", 200, "PAR1"},
+		{"GET", "/v1/export/exposures", ScopeAdmin, "", 200, ""},
 		{"DELETE", "/v1/users/u1", ScopeAdmin, "", 200, `{"events_erased":3}`},
 
 		{"GET", "/v1/users/ann/recommendations?n=2&explain=true", ScopeRead, "", 200, `"trace":{"history":0`},

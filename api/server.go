@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"kindred"
+	"kindred/export"
 	"kindred/ingest"
 	"kindred/internal/metric"
 	"kindred/recommend"
@@ -51,6 +52,7 @@ type Deps struct {
 	Users       Users
 	Keys        Keys
 	Counts      Counts
+	Stored      export.Store // for exports
 	Models      Models
 	Metrics     *metric.Metrics
 	Activity    *Activity    // also to be given to ingest, as an observer
@@ -130,6 +132,7 @@ type Server struct {
 	bodies    sync.Pool     // of *bytes.Buffer
 	answers   sync.Pool     // of *[]byte
 	turns     chan struct{} // taken by requests with a large body
+	exports   chan struct{} // taken by exports under way
 
 	nosniff, policy, noReferrer []string // header values, shared by all answers
 }
@@ -147,6 +150,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps: deps, cfg: cfg, log: deps.Logger, now: deps.Now, startedAt: deps.Now().UTC(), activity: deps.Activity,
 		keyring: keyring{keys: deps.Keys, now: deps.Now}, hosts: newHostRule(cfg.Listen, cfg.Hosts),
 		mux: http.NewServeMux(), probe: http.NewServeMux(), turns: make(chan struct{}, largeBodies),
+		exports: make(chan struct{}, maxExports),
 		nosniff: []string{"nosniff"}, policy: []string{contentPolicy}, noReferrer: []string{"no-referrer"},
 	}
 	var err error
@@ -184,6 +188,7 @@ func (d *Deps) complete() error {
 		{"Users", d.Users == nil},
 		{"Keys", d.Keys == nil},
 		{"Counts", d.Counts == nil},
+		{"Stored", d.Stored == nil},
 		{"Models", d.Models == nil},
 		{"Metrics", d.Metrics == nil},
 		{"Activity", d.Activity == nil},

@@ -75,7 +75,11 @@ func (b *Builder) AddItem(item *kindred.Item) {
 
 // AddUser takes in what describes a user. Only users who met something will be
 // among the users.
-func (b *Builder) AddUser(user *kindred.User) { b.people[string(user.ID)] = user.Attributes }
+func (b *Builder) AddUser(user *kindred.User) {
+	if len(user.Attributes) > 0 {
+		b.people[string(user.ID)] = user.Attributes
+	}
+}
 
 // Add takes an event in. Kinds of weight 0 and events without an item teach
 // nothing and are passed over.

@@ -72,7 +72,12 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 		<-failed.Done() // ctx ended, or one of the above failed
 		drain, cancel := context.WithTimeout(background, drainTimeout)
 		defer cancel()
-		return server.Shutdown(drain)
+		err := server.Shutdown(drain)
+		if errors.Is(err, context.DeadlineExceeded) { // a long export: its reader will see it cut short
+			e.log.Warn("requests under way were cut short")
+			return server.Close()
+		}
+		return err
 	})
 	ready(Address{URL: "http://" + listener.Addr().String(), FirstKey: firstKey})
 	return group.Wait()
@@ -88,7 +93,7 @@ func (e *Engine) wire(ctx context.Context, listen string) (*recommend.Service, h
 	activity := api.NewActivity(time.Now)
 	events := ingest.New(ingest.Config{Kinds: e.Config.CustomKinds(), Metrics: metrics}, e.Store, live, activity)
 	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Version: e.codeVersion}, api.Deps{
-		Events: events, Recommender: live, Live: live, Items: e.Store, Users: e.Store, Keys: e.Store, Counts: e.Store,
+		Events: events, Recommender: live, Live: live, Items: e.Store, Users: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
 		Models: e.Registry, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"kindred/api"
+	"kindred/export"
 	"kindred/ingest"
 	"kindred/recommend"
 	"kindred/registry"
@@ -16,6 +17,7 @@ var (
 	_ ingest.Target    = (*store.DB)(nil)
 	_ ingest.Observer  = (*recommend.Service)(nil)
 	_ ingest.Observer  = (*api.Activity)(nil)
+	_ export.Store     = (*store.DB)(nil)
 	_ recommend.Store  = (*store.DB)(nil)
 	_ recommend.Models = (*registry.Registry)(nil)
 	_ train.Source     = source{}

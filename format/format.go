@@ -1,4 +1,4 @@
-// Package format turns files into events, items and users and back: CSV, JSON
+// Package format turns files into events, items, users and exposures and back: CSV, JSON
 // Lines, Parquet, RecBole's atomic files, MovieLens and the Online Retail
 // invoices. It streams: memory is bounded however large a file is, except for
 // 16 to 32 bytes an event that tell repeated rows apart. It neither validates
@@ -23,13 +23,15 @@ const maxLine = 1 << 20
 // maxRaw bounds what of a bad row is shown.
 const maxRaw = 1 << 10
 
-// Row is one row of a file: exactly one of Event, Item and User is set.
+// Row is one row of a file: exactly one of the first four is set.
 type Row struct {
-	Event *kindred.Event
-	Item  *kindred.Item
-	User  *kindred.User
-	File  string
-	Line  int64
+	Event    *kindred.Event
+	Item     *kindred.Item
+	User     *kindred.User
+	Exposure *kindred.Exposure
+
+	File string
+	Line int64
 	// Gathered marks an item put together from many lines that are rows of
 	// their own; Line is the last of them.
 	Gathered bool
@@ -74,7 +76,7 @@ type Source interface {
 // Options overrule what is guessed.
 type Options struct {
 	Columns map[string]string // by field: user, item, kind, …: the name of its column
-	Entity  string            // events, items or users
+	Entity  string            // events, items, users or exposures
 	Kind    kindred.Kind      // of events whose rows do not say
 }
 
@@ -111,8 +113,8 @@ func Open(formatName string, paths []string, opts Options) (Source, error) {
 }
 
 func (o *Options) check() error {
-	if !slices.Contains([]string{"", events, items, users}, o.Entity) {
-		return kindred.Errorf(kindred.Invalid, "entity %q is none of events, items, users", o.Entity)
+	if !slices.Contains([]string{"", events, items, users, exposures}, o.Entity) {
+		return kindred.Errorf(kindred.Invalid, "entity %q is none of events, items, users, exposures", o.Entity)
 	}
 	for field := range o.Columns {
 		if _, known := aliases(field); !known {

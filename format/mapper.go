@@ -18,6 +18,8 @@ const (
 	events = "events"
 	items  = "items"
 	users  = "users"
+
+	exposures = "exposures"
 )
 
 // fields are what a column can be, in the order they are guessed.
@@ -25,6 +27,7 @@ func fieldNames() []string {
 	return []string{
 		"event_id", "user", "item", "kind", "value", "time", "session", "request_id", "position", "context",
 		"title", "categories", "price", "available_from", "available_until", "updated_at", "attributes",
+		"model", "items", "sources",
 	}
 }
 
@@ -37,6 +40,7 @@ func aliases(field string) ([]string, bool) {
 		"session": "session sessionid invoiceno", "request_id": "requestid", "position": "position", "context": "context",
 		"title": "title movietitle name description", "categories": "categories category genres genre", "price": "price unitprice",
 		"available_from": "availablefrom", "available_until": "availableuntil", "updated_at": "updatedat", "attributes": "attributes",
+		"model": "model", "items": "items", "sources": "sources",
 	}
 	names, known := all[field]
 	return strings.Fields(names), known
@@ -122,6 +126,8 @@ func (m *mapper) known(l layout) error {
 		}
 	case m.entity == items:
 		needed = []string{"item"}
+	case m.entity == exposures:
+		needed = []string{"request_id", "time", "items"}
 	default:
 		needed = []string{"user"}
 	}
@@ -187,12 +193,16 @@ func (m *mapper) has(field string) bool {
 		events: "event_id user item kind value time session request_id position context",
 		items:  "item title categories price available_from available_until updated_at attributes",
 		users:  "user updated_at attributes",
+
+		exposures: "request_id user time model items sources",
 	}
 	return slices.Contains(strings.Fields(fields[m.entity]), field)
 }
 
 func (m *mapper) guessEntity() {
 	switch user, item := m.field("user") >= 0, m.field("item") >= 0; {
+	case !item && m.field("request_id") >= 0 && m.field("items") >= 0 && m.field("model") >= 0:
+		m.entity = exposures
 	case user && (item || m.field("kind") >= 0):
 		m.entity = events
 	case item:
@@ -234,7 +244,7 @@ func (m *mapper) String() string {
 		role := m.roles[at]
 		if role == "" {
 			role = "attribute"
-			if m.entity == events {
+			if m.entity == events || m.entity == exposures {
 				role = "not used"
 			}
 		}
@@ -264,6 +274,9 @@ func (m *mapper) row(rec *record) (Row, *Reject) {
 	case items:
 		i, reject := m.item(rec)
 		return Row{Item: i}, reject
+	case exposures:
+		x, reject := m.exposure(rec)
+		return Row{Exposure: x}, reject
 	default:
 		id := m.cell(rec, "user")
 		if id == "" {

@@ -20,8 +20,11 @@ import (
 	"kindred"
 )
 
-// groupRows is how many rows a writer of Parquet holds back.
-const groupRows = 100_000
+// A writer of Parquet holds back so many rows, or texts of so many bytes.
+const (
+	groupRows  = 100_000
+	groupBytes = 32 << 20
+)
 
 func quote(s string) string {
 	text, err := json.Marshal(s)
@@ -50,37 +53,46 @@ func EventJSON(e *kindred.Event) ([]byte, error) {
 
 // Writable is what a file can hold rows of.
 type Writable interface {
-	kindred.Event | kindred.Item | kindred.User
+	kindred.Event | kindred.Item | kindred.User | kindred.Exposure
 }
 
 // Write writes rows as csv, jsonl or parquet; Open reads them back as they
 // were, with two limits: times keep their milliseconds, and CSV carries no
-// white space around a value and no carriage return before a line's end.
+// white space around a value and no carriage return before a line's end. It
+// holds at most one row group of Parquet.
 func Write[T Writable](w io.Writer, formatName string, rows iter.Seq[T]) error {
 	var none T
 	switch any(none).(type) {
 	case kindred.Event:
-		return write(w, formatName, rows, eventRowOf, eventRow.cells)
+		return write(w, formatName, rows, eventRowOf)
 	case kindred.Item:
-		return write(w, formatName, rows, itemRowOf, itemRow.cells)
+		return write(w, formatName, rows, itemRowOf)
+	case kindred.Exposure:
+		return write(w, formatName, rows, exposureRowOf)
 	default:
-		return write(w, formatName, rows, userRowOf, userRow.cells)
+		return write(w, formatName, rows, userRowOf)
 	}
 }
 
+// row is what a file holds of one event, item, user or exposure.
+type row interface {
+	cells() (names, values []string)
+	size() int // about how many bytes its texts take
+}
+
 // write sends rows of one sort to the encoder of a format.
-func write[T, R any](w io.Writer, formatName string, rows iter.Seq[T], rowOf func(any) (R, error), cells func(R) (names, values []string)) error {
+func write[T any, R row](w io.Writer, formatName string, rows iter.Seq[T], rowOf func(any) (R, error)) error {
 	var put func(R) error
 	var end func() error
 	switch formatName {
 	case "csv":
 		c := csv.NewWriter(w)
 		var none R
-		names, _ := cells(none)
+		names, _ := none.cells()
 		if err := c.Write(names); err != nil {
 			return fmt.Errorf("format: writing CSV: %w", err)
 		}
-		put = func(r R) error { _, values := cells(r); return c.Write(values) }
+		put = func(r R) error { _, values := r.cells(); return c.Write(values) }
 		end = func() error { c.Flush(); return c.Error() }
 	case "jsonl":
 		b := bufio.NewWriterSize(w, 1<<16)
@@ -88,14 +100,12 @@ func write[T, R any](w io.Writer, formatName string, rows iter.Seq[T], rowOf fun
 		e.SetEscapeHTML(false) // a context comes back byte for byte
 		put, end = func(r R) error { return e.Encode(r) }, b.Flush
 	case "parquet":
-		p := parquet.NewGenericWriter[R](w, parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(groupRows))
-		put = func(r R) error { _, err := p.Write([]R{r}); return err }
-		end = p.Close
+		put, end = parquetEncoder[R](w)
 	default:
 		return kindred.Errorf(kindred.Invalid, "cannot write format %q (take csv, jsonl or parquet)", formatName)
 	}
-	for row := range rows {
-		r, err := rowOf(row)
+	for x := range rows {
+		r, err := rowOf(x)
 		if err == nil {
 			err = put(r)
 		}
@@ -109,7 +119,27 @@ func write[T, R any](w io.Writer, formatName string, rows iter.Seq[T], rowOf fun
 	return nil
 }
 
-// eventRow, itemRow and userRow are what a file holds, whatever its format.
+// parquetEncoder ends a row group before it holds much. Bounds of long texts
+// would be whole texts in headers and footer: they are left out.
+func parquetEncoder[R row](w io.Writer) (put func(R) error, end func() error) {
+	p := parquet.NewGenericWriter[R](w,
+		parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(groupRows), parquet.DataPageStatistics(false),
+		parquet.SkipPageBounds("attributes"), parquet.SkipPageBounds("context"), parquet.SkipPageBounds("title"),
+	)
+	held := 0
+	return func(r R) error {
+		if held += r.size(); held > groupBytes {
+			if err := p.Flush(); err != nil {
+				return err
+			}
+			held = 0
+		}
+		_, err := p.Write([]R{r})
+		return err
+	}, p.Close
+}
+
+// eventRow and its like are what a file holds, whatever its format.
 type eventRow struct {
 	ID        string          `json:"event_id" parquet:"event_id"`
 	User      string          `json:"user" parquet:"user,dict"`
@@ -140,10 +170,19 @@ type userRow struct {
 	Attributes json.RawMessage `json:"attributes" parquet:"attributes,optional"`
 }
 
+type exposureRow struct {
+	RequestID string    `json:"request_id" parquet:"request_id"`
+	User      string    `json:"user" parquet:"user,dict"`
+	Time      time.Time `json:"time" parquet:"time,timestamp(millisecond)"`
+	Model     string    `json:"model" parquet:"model,dict"`
+	Items     []string  `json:"items" parquet:"items,list"`
+	Sources   []string  `json:"sources" parquet:"sources,list"`
+}
+
 var errRow = errors.New("is no row of this file")
 
-func eventRowOf(row any) (eventRow, error) {
-	e, ok := row.(kindred.Event)
+func eventRowOf(from any) (eventRow, error) {
+	e, ok := from.(kindred.Event)
 	if !ok {
 		return eventRow{}, errRow
 	}
@@ -153,8 +192,8 @@ func eventRowOf(row any) (eventRow, error) {
 	}, nil
 }
 
-func itemRowOf(row any) (itemRow, error) {
-	i, ok := row.(kindred.Item)
+func itemRowOf(from any) (itemRow, error) {
+	i, ok := from.(kindred.Item)
 	if !ok {
 		return itemRow{}, errRow
 	}
@@ -165,13 +204,39 @@ func itemRowOf(row any) (itemRow, error) {
 	}, err
 }
 
-func userRowOf(row any) (userRow, error) {
-	u, ok := row.(kindred.User)
+func userRowOf(from any) (userRow, error) {
+	u, ok := from.(kindred.User)
 	if !ok {
 		return userRow{}, errRow
 	}
 	attributes, err := attributesJSON(u.Attributes)
 	return userRow{string(u.ID), known(u.UpdatedAt), attributes}, err
+}
+
+func exposureRowOf(from any) (exposureRow, error) {
+	x, ok := from.(kindred.Exposure)
+	if !ok {
+		return exposureRow{}, errRow
+	}
+	items := make([]string, len(x.Items))
+	for i, item := range x.Items {
+		items[i] = string(item)
+	}
+	return exposureRow{x.RequestID, string(x.User), x.Time, x.Model, items, append([]string{}, x.Sources...)}, nil
+}
+
+func (r eventRow) size() int { return len(r.ID) + len(r.Session) + len(r.RequestID) + len(r.Context) }
+
+func (r itemRow) size() int { return len(r.Item) + len(r.Title) + len(r.Attributes) }
+
+func (r userRow) size() int { return len(r.User) + len(r.Attributes) }
+
+func (r exposureRow) size() int {
+	size := len(r.RequestID)
+	for _, item := range r.Items {
+		size += len(item)
+	}
+	return size
 }
 
 func (r eventRow) cells() (names, values []string) {
@@ -193,6 +258,13 @@ func (r itemRow) cells() (names, values []string) {
 
 func (r userRow) cells() (names, values []string) {
 	return []string{"user", "updated_at", "attributes"}, []string{r.User, rfc3339(r.Updated), string(r.Attributes)}
+}
+
+func (r exposureRow) cells() (names, values []string) {
+	items, _ := json.Marshal(r.Items) // strings always have a form
+	sources, _ := json.Marshal(r.Sources)
+	return []string{"request_id", "user", "time", "model", "items", "sources"},
+		[]string{r.RequestID, r.User, rfc3339(&r.Time), r.Model, string(items), string(sources)}
 }
 
 func float(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

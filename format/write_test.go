@@ -84,6 +84,18 @@ func someUser(r *rapid.T) kindred.User {
 	return u
 }
 
+func someExposure(r *rapid.T) kindred.Exposure {
+	x := kindred.Exposure{
+		RequestID: id(r, "request"), User: kindred.UserID(text(r, "user")), Time: moment(r, "time"), Model: text(r, "model"),
+		Items: []kindred.ItemID{}, Sources: []string{},
+	}
+	for range rapid.IntRange(0, 3).Draw(r, "items") {
+		x.Items = append(x.Items, kindred.ItemID(id(r, "item")))
+		x.Sources = append(x.Sources, rapid.String().Draw(r, "source"))
+	}
+	return x
+}
+
 // TestImportOfExportIsIdentity holds for every sort of row, every type of
 // attribute and every format.
 func TestImportOfExportIsIdentity(t *testing.T) {
@@ -96,6 +108,9 @@ func TestImportOfExportIsIdentity(t *testing.T) {
 		})
 		t.Run(formatName+" users", func(t *testing.T) {
 			identity(t, formatName, someUser, func(r Row) kindred.User { return *r.User })
+		})
+		t.Run(formatName+" exposures", func(t *testing.T) {
+			identity(t, formatName, someExposure, func(r Row) kindred.Exposure { return *r.Exposure })
 		})
 	}
 }

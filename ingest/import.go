@@ -24,6 +24,7 @@ type Target interface {
 	AppendEvents(ctx context.Context, events []kindred.Event) ([]bool, error)
 	PutItems(ctx context.Context, items []kindred.Item) error
 	PutUsers(ctx context.Context, users []kindred.User) error
+	AppendExposures(ctx context.Context, exposures []kindred.Exposure) error
 }
 
 // ImportOptions says what an import accepts and tells.
@@ -45,8 +46,9 @@ type ImportReport struct {
 	Rows       int64                      `json:"rows"`
 	Events     int64                      `json:"events"` // new ones
 	Duplicates int64                      `json:"duplicates"`
-	Items      int64                      `json:"items"`    // stored
-	Users      int64                      `json:"users"`    // stored
+	Items      int64                      `json:"items"` // stored
+	Users      int64                      `json:"users"` // stored
+	Exposures  int64                      `json:"exposures"`
 	Rejected   map[string]int64           `json:"rejected"` // by reason
 	Examples   map[string][]format.Reject `json:"examples"`
 	Kinds      map[kindred.Kind]int64     `json:"kinds"` // of events accepted, new or not
@@ -61,10 +63,12 @@ type importedRows struct {
 	events []kindred.Event
 	items  []kindred.Item
 	users  []kindred.User
+
+	exposures []kindred.Exposure
 }
 
 func (b *importedRows) full() bool {
-	return max(len(b.events), len(b.items), len(b.users)) >= importBatch
+	return max(len(b.events), len(b.items), len(b.users), len(b.exposures)) >= importBatch
 }
 
 // importer is one import: the reader fills batches while one before is stored.
@@ -80,7 +84,7 @@ type importer struct {
 }
 
 // tally is what is stored.
-type tally struct{ events, duplicates, items, users int64 }
+type tally struct{ events, duplicates, items, users, exposures int64 }
 
 // Import reads all of src into target. When ctx ends it stores what it has
 // read and returns the report so far with ctx's error; importing again goes
@@ -93,7 +97,7 @@ func Import(ctx context.Context, src format.Source, service *Service, target Tar
 	}
 	err := im.run(ctx)
 	im.report.Events, im.report.Duplicates = im.done.events, im.done.duplicates
-	im.report.Items, im.report.Users = im.done.items, im.done.users
+	im.report.Items, im.report.Users, im.report.Exposures = im.done.items, im.done.users, im.done.exposures
 	im.report.Took = time.Since(began)
 	return im.report, err
 }
@@ -195,6 +199,10 @@ func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
 		if faults = ValidateUser(row.User); len(faults) == 0 {
 			b.users = append(b.users, *row.User)
 		}
+	case row.Exposure != nil:
+		if faults = ValidateExposure(row.Exposure); len(faults) == 0 {
+			b.exposures = append(b.exposures, *row.Exposure)
+		}
 	}
 	if len(faults) == 0 {
 		return nil
@@ -257,6 +265,7 @@ func (im *importer) write(ctx context.Context, b importedRows) error {
 	im.done.events += int64(len(b.events))
 	im.done.items += int64(len(b.items))
 	im.done.users += int64(len(b.users))
+	im.done.exposures += int64(len(b.exposures))
 	return nil
 }
 
@@ -272,6 +281,12 @@ func (im *importer) put(ctx context.Context, b importedRows) error {
 			return &storeError{"users", err}
 		}
 		im.done.users += int64(len(b.users))
+	}
+	if len(b.exposures) > 0 {
+		if err := im.target.AppendExposures(ctx, b.exposures); err != nil {
+			return &storeError{"exposures", err}
+		}
+		im.done.exposures += int64(len(b.exposures))
 	}
 	if len(b.events) == 0 {
 		return nil

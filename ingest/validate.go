@@ -141,6 +141,29 @@ func ValidateUser(u *kindred.User) []kindred.FieldError {
 	return f
 }
 
+// ValidateExposure reports every fault of an exposure, by field.
+func ValidateExposure(x *kindred.Exposure) []kindred.FieldError {
+	var f faults
+	f.id("request_id", x.RequestID)
+	f.word("user", string(x.User))
+	f.word("model", x.Model)
+	f.moment("time", x.Time)
+	switch {
+	case len(x.Items) > kindred.MaxBatch:
+		f.add("items", "has %d entries, more than %d", len(x.Items), kindred.MaxBatch)
+		return f
+	case len(x.Sources) != 0 && len(x.Sources) != len(x.Items):
+		f.add("sources", "has %d entries, items %d", len(x.Sources), len(x.Items))
+	}
+	for i, item := range x.Items {
+		f.id(fmt.Sprintf("items[%d]", i), string(item))
+	}
+	for i, source := range x.Sources {
+		f.word(fmt.Sprintf("sources[%d]", i), source)
+	}
+	return f
+}
+
 // moment checks that a time can be written as in RFC 3339, and so be read
 // back.
 func (f *faults) moment(field string, t time.Time) {

@@ -64,26 +64,48 @@ func isPlain(text string) bool {
 func (db *DB) Exposure(ctx context.Context, requestID string) (x kindred.Exposure, err error) {
 	err = db.read(ctx, "reading an exposure", func(c *conn) error {
 		err := c.query(ctx, func(row []driver.Value) error {
-			x = kindred.Exposure{
-				RequestID: requestID,
-				User:      kindred.UserID(textOf(row[0])),
-				Time:      timeOf(row[1]),
-				Model:     textOf(row[2]),
-			}
-			if err := json.Unmarshal([]byte(textOf(row[3])), &x.Items); err != nil {
-				return fmt.Errorf("items of exposure %q: %w", requestID, err)
-			}
-			if err := json.Unmarshal([]byte(textOf(row[4])), &x.Sources); err != nil {
-				return fmt.Errorf("sources of exposure %q: %w", requestID, err)
-			}
-			return nil
-		}, "SELECT user, time, model, items, sources FROM exposures WHERE request = ?", requestID)
+			return setExposure(&x, row)
+		}, selectExposure+"WHERE request = ?", requestID)
 		if err == nil && x.RequestID == "" {
 			err = kindred.Errorf(kindred.NotFound, "there is no exposure for request %q", requestID)
 		}
 		return err
 	})
 	return x, err
+}
+
+const selectExposure = "SELECT request, user, time, model, items, sources FROM exposures "
+
+// setExposure reads a row of selectExposure.
+func setExposure(x *kindred.Exposure, row []driver.Value) error {
+	*x = kindred.Exposure{
+		RequestID: textOf(row[0]),
+		User:      kindred.UserID(textOf(row[1])),
+		Time:      timeOf(row[2]),
+		Model:     textOf(row[3]),
+	}
+	if err := json.Unmarshal([]byte(textOf(row[4])), &x.Items); err != nil {
+		return fmt.Errorf("items of exposure %q: %w", x.RequestID, err)
+	}
+	if err := json.Unmarshal([]byte(textOf(row[5])), &x.Sources); err != nil {
+		return fmt.Errorf("sources of exposure %q: %w", x.RequestID, err)
+	}
+	return nil
+}
+
+// ScanExposures calls fn with every exposure of the range, the earliest first.
+// It sees one moment of the store. The exposure is fn's to keep.
+func (db *DB) ScanExposures(ctx context.Context, r EventRange, fn func(*kindred.Exposure) error) error {
+	where, args := r.where()
+	return db.read(ctx, "scanning exposures", func(c *conn) error {
+		return c.query(ctx, func(row []driver.Value) error {
+			var x kindred.Exposure
+			if err := setExposure(&x, row); err != nil {
+				return err
+			}
+			return fn(&x)
+		}, selectExposure+where+" ORDER BY time, request", args...)
+	})
 }
 
 // pruneRows is how many exposures one transaction removes, so that other

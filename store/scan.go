@@ -8,7 +8,7 @@ import (
 	"kindred"
 )
 
-// EventRange is a span of time; a zero end is open.
+// EventRange is a span of time, of events or exposures; a zero end is open.
 type EventRange struct {
 	From time.Time // inclusive
 	To   time.Time // exclusive
@@ -19,16 +19,7 @@ type EventRange struct {
 // at a time besides the names of users and items. The *Event is reused: fn
 // copies what it keeps.
 func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Event) error) error {
-	text := "SELECT user, item, kind, time, value, id, extra FROM events"
-	var args []driver.Value
-	switch {
-	case !r.From.IsZero() && !r.To.IsZero():
-		text, args = text+" WHERE time >= ? AND time < ?", []driver.Value{ceilMilli(r.From), ceilMilli(r.To)}
-	case !r.From.IsZero():
-		text, args = text+" WHERE time >= ?", []driver.Value{ceilMilli(r.From)}
-	case !r.To.IsZero():
-		text, args = text+" WHERE time < ?", []driver.Value{ceilMilli(r.To)}
-	}
+	where, args := r.where()
 	return db.read(ctx, "scanning events", func(c *conn) error {
 		users := newNumbers("users")
 		var e kindred.Event
@@ -42,8 +33,21 @@ func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Eve
 				return err
 			}
 			return fn(&e)
-		}, text, args...)
+		}, "SELECT user, item, kind, time, value, id, extra FROM events "+where, args...)
 	})
+}
+
+// where is the condition that a time lies in the range.
+func (r EventRange) where() (text string, args []driver.Value) {
+	switch {
+	case !r.From.IsZero() && !r.To.IsZero():
+		return "WHERE time >= ? AND time < ?", []driver.Value{ceilMilli(r.From), ceilMilli(r.To)}
+	case !r.From.IsZero():
+		return "WHERE time >= ?", []driver.Value{ceilMilli(r.From)}
+	case !r.To.IsZero():
+		return "WHERE time < ?", []driver.Value{ceilMilli(r.To)}
+	}
+	return "", nil
 }
 
 // selectAfter reads names by joining: whoever follows closely reads few.

@@ -414,7 +414,8 @@ func testUsers(s suite) {
 	db := openDB()
 	add(t, db, view("e", "seen", "i", 1))
 	ann := kindred.User{ID: "ann", Attributes: kindred.Attributes{"age": kindred.NumberOf(30)}, UpdatedAt: at(1)}
-	if err := db.PutUsers(t.Context(), []kindred.User{ann, {ID: "bob", UpdatedAt: at(2)}}); err != nil {
+	bob := kindred.User{ID: "bob", UpdatedAt: at(2)}
+	if err := db.PutUsers(t.Context(), []kindred.User{ann, bob}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := db.User(t.Context(), "ann")
@@ -448,7 +449,7 @@ func testUsers(s suite) {
 		described = append(described, *user)
 		return nil
 	})
-	equal(t, "users with attributes", described, []kindred.User{ann})
+	equal(t, "stored users", described, []kindred.User{ann, bob})
 	if err != nil {
 		t.Error(err)
 	}

@@ -89,7 +89,7 @@ func (db *DB) Users(ctx context.Context, q UserQuery) (users []kindred.User, err
 	return users, err
 }
 
-// ScanUsers calls fn with every user who has attributes, in the order in which
+// ScanUsers calls fn with every user that was stored, in the order in which
 // their IDs were first heard of. The user is fn's to keep.
 func (db *DB) ScanUsers(ctx context.Context, fn func(*kindred.User) error) error {
 	return db.read(ctx, "scanning users", func(c *conn) error {
@@ -99,7 +99,7 @@ func (db *DB) ScanUsers(ctx context.Context, fn func(*kindred.User) error) error
 				return err
 			}
 			return fn(&user)
-		}, selectUser+"WHERE attributes IS NOT NULL")
+		}, selectUser+"WHERE updated IS NOT NULL")
 	})
 }
 

@@ -53,7 +53,7 @@ func (c *evaluateRankingCmd) Run(ctx context.Context, g *cli, out *output) (err 
 	training := &e.Config.Training
 	training.CountRepeats = training.CountRepeats || c.Repeats == "allow"
 	if c.Cut != "" {
-		if training.Cut, err = parseMoment(c.Cut); err != nil {
+		if training.Cut, err = parseMoment("--cut", c.Cut); err != nil {
 			return err
 		}
 	}
@@ -64,14 +64,14 @@ func (c *evaluateRankingCmd) Run(ctx context.Context, g *cli, out *output) (err 
 	return out.result(result, func() { printJudged(out, &result) })
 }
 
-// parseMoment reads a date or a moment, in UTC.
-func parseMoment(text string) (time.Time, error) {
+// parseMoment reads the date or moment, in UTC, that a flag gives.
+func parseMoment(flag, text string) (time.Time, error) {
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if moment, err := time.Parse(layout, text); err == nil {
 			return moment.UTC(), nil
 		}
 	}
-	return time.Time{}, kindred.Errorf(kindred.Invalid, "--cut %q is no moment (write 2006-01-02 or 2006-01-02T15:04:05Z)", text)
+	return time.Time{}, kindred.Errorf(kindred.Invalid, "%s %q is no moment (write 2006-01-02 or 2006-01-02T15:04:05Z)", flag, text)
 }
 
 // judgeFiles judges on files instead of the store.

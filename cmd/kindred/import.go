@@ -20,7 +20,7 @@ type importCmd struct {
 	Paths  []string `arg:"" help:"Files or folders; gzip and zstd are read as they are." type:"existingpath"`
 
 	Column       map[string]string `help:"Which column holds what, as user=customer_no; the rest is guessed." placeholder:"FIELD=COLUMN"`
-	Entity       string            `help:"What the rows are: events, items or users. Guessed from the columns." enum:",events,items,users" default:""`
+	Entity       string            `help:"What the rows are: events, items, users or exposures. Guessed from the columns." enum:",events,items,users,exposures" default:""`
 	Kind         string            `help:"Kind of events whose rows do not say (rating if there is one, else view)."`
 	MaxBad       string            `help:"Bad rows to put up with: a number, a share such as 5%, or any." default:"any"`
 	Rejects      string            `help:"File for all bad rows, as JSON Lines (default: rejects.jsonl in the state folder)." type:"path"`
@@ -58,7 +58,7 @@ func (c *importCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
 	out.notef("%s\n", src.Mapping())
 
 	_, total := src.Progress()
-	bar := out.progress("importing", total)
+	bar := out.progress("importing", total, "bytes")
 	opts.Progress = func(p ingest.ImportProgress) { bar.set(p.Bytes) }
 	report, err := e.Import(ctx, src, opts)
 	bar.done()
@@ -88,8 +88,12 @@ func printImport(out *output, r *ingest.ImportReport, rejects *rejects) {
 	for _, n := range r.Rejected {
 		bad += n
 	}
-	out.printf("%s rows read: %s events, %s items, %s users; %s were here already; %s rejected\n",
-		count(r.Rows), count(r.Events), count(r.Items), count(r.Users), count(r.Duplicates), count(bad))
+	shown := ""
+	if r.Exposures > 0 {
+		shown = fmt.Sprintf(", %s exposures", count(r.Exposures))
+	}
+	out.printf("%s rows read: %s events, %s items, %s users%s; %s were here already; %s rejected\n",
+		count(r.Rows), count(r.Events), count(r.Items), count(r.Users), shown, count(r.Duplicates), count(bad))
 	if r.Events > 0 {
 		var kinds []string
 		for _, kind := range slices.Sorted(maps.Keys(r.Kinds)) {

@@ -50,15 +50,20 @@ func (o *output) table(header []string, rows [][]string) {
 }
 
 // progress draws a bar with rate and remaining time on a terminal, and
-// nothing elsewhere or when quiet. total is in bytes.
+// nothing elsewhere or when quiet.
 type progress struct {
 	bars *mpb.Progress
 	bar  *mpb.Bar
 }
 
-func (o *output) progress(name string, total int64) *progress {
+// progress begins a bar that counts up to total bytes, or rows.
+func (o *output) progress(name string, total int64, unit string) *progress {
 	if o.quiet || !isTerminal(o.err) {
 		return &progress{}
+	}
+	speed := decor.AverageSpeed(decor.SizeB1024(0), "% .1f")
+	if unit != "bytes" {
+		speed = decor.AverageSpeed(0, "%.0f "+unit+"/s")
 	}
 	bars := mpb.New(mpb.WithOutput(o.err), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
 	bar := bars.AddBar(total,
@@ -67,7 +72,7 @@ func (o *output) progress(name string, total int64) *progress {
 		mpb.AppendDecorators(
 			decor.Percentage(decor.WCSyncSpace),
 			decor.Name("  "),
-			decor.AverageSpeed(decor.SizeB1024(0), "% .1f"),
+			speed,
 			decor.Name("  "),
 			decor.AverageETA(decor.ET_STYLE_GO),
 		))
