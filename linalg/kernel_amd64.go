@@ -128,6 +128,19 @@ func drain(cols []int32, vals, sums []float32, groups []byte, base int32) int {
 	return drainAVX512(&cols[:blockCols][0], &vals[:blockCols][0], &sums[:blockCols][0], &groups[:blockGroups][0], base)
 }
 
+// pick takes whole sixteens in assembly, which writes no further than they go.
+func pick(numbers []int32, values []float32, cols []int32, vals []float32, table []int32) int {
+	whole := len(cols) &^ 15
+	if whole == 0 || len(table) == 0 || !hasAVX512() {
+		return pickPlain(numbers, values, cols, vals, table)
+	}
+	found := pickAVX512(&numbers[0], &values[0], &cols[0], &vals[0], &table[0], len(table), whole/16)
+	if found < 0 {
+		panic("linalg: Pick of a column outside the table")
+	}
+	return found + pickPlain(numbers[found:], values[found:], cols[whole:], vals[whole:], table)
+}
+
 func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
 	if k == 0 {
 		return
@@ -250,6 +263,11 @@ func prefetchLines(x *int32)
 
 //go:noescape
 func drainAVX512(cols *int32, vals, sums *float32, groups *byte, base int32) int
+
+// pickAVX512 returns −1 if a column is not below width.
+//
+//go:noescape
+func pickAVX512(numbers *int32, values *float32, cols *int32, vals *float32, table *int32, width, sixteens int) int
 
 //go:noescape
 func tile32AVX512(c *float32, ldc int, a *float32, row, step int, b *float32, ldb, k int)

@@ -201,6 +201,50 @@ func TestDrainEqualsItsTwin(t *testing.T) {
 	}
 }
 
+func TestPickEqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	table := make([]int32, 300)
+	for c := range table {
+		table[c] = int32(c * rng.IntN(2))
+	}
+	for n := range 150 {
+		vals, _ := guarded(t, rng, n, n%16)
+		cols := make([]int32, n)
+		for k := range cols {
+			cols[k] = int32(rng.IntN(len(table)))
+		}
+		values, check := guarded(t, rng, n, (n*5)%16)
+		numbers := make([]int32, n+20)
+		wantNumbers, wantValues := make([]int32, n), make([]float32, n)
+		want := pickPlain(wantNumbers, wantValues, cols, vals, table)
+		found := Pick(numbers[:n:n], values, cols, vals, table)
+		check()
+		if found != want || !slices.Equal(numbers[:found], wantNumbers[:want]) || !slices.Equal(values[:found], wantValues[:want]) {
+			t.Fatalf("n=%d: %v, want %v", n, numbers[:found], wantNumbers[:want])
+		}
+		if slices.Max(numbers[n:]) != 0 {
+			t.Fatalf("n=%d: wrote behind the numbers", n)
+		}
+	}
+}
+
+func TestPickOutsideTheTable(t *testing.T) {
+	for _, column := range []int32{-1, 50} {
+		for n := 1; n < 40; n++ {
+			cols := make([]int32, n)
+			cols[n/2] = column
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("n=%d: column %d of 50 was looked up", n, column)
+					}
+				}()
+				Pick(make([]int32, n), make([]float32, n), cols, make([]float32, n), make([]int32, 50))
+			}()
+		}
+	}
+}
+
 func TestTileEqualsItsTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for k := range 40 {

@@ -242,3 +242,45 @@ drained:
 	MOVQ AX, ret+40(FP)
 	VZEROUPPER
 	RET
+
+// func pickAVX512(numbers *int32, values *float32, cols *int32, vals *float32, table *int32, width, sixteens int) int
+// A gather fetches the numbers of 16 columns; those that have one are moved
+// together.
+TEXT ·pickAVX512(SB), NOSPLIT, $0-64
+	MOVQ numbers+0(FP), DI
+	MOVQ values+8(FP), SI
+	MOVQ cols+16(FP), DX
+	MOVQ vals+24(FP), BX
+	MOVQ table+32(FP), R8
+	MOVQ width+40(FP), R9
+	MOVQ sixteens+48(FP), CX
+	VPBROADCASTD R9, Z6
+	XORQ AX, AX
+pickSixteen:
+	VMOVDQU32 (DX), Z0
+	VPCMPUD $5, Z6, Z0, K2
+	KORTESTW K2, K2
+	JNZ pickOutside
+	KXNORW K1, K1, K1
+	VPXORQ Z1, Z1, Z1
+	VPGATHERDD (R8)(Z0*4), K1, Z1
+	VPTESTMD Z1, Z1, K2
+	VMOVUPS (BX), Z2
+	VCOMPRESSPS.Z Z2, K2, Z4
+	VPCOMPRESSD.Z Z1, K2, Z5
+	KMOVW K2, R10
+	POPCNTL R10, R10
+	VMOVUPS Z4, (SI)(AX*4)
+	VMOVDQU32 Z5, (DI)(AX*4)
+	ADDQ R10, AX
+	ADDQ $64, DX
+	ADDQ $64, BX
+	DECQ CX
+	JNZ pickSixteen
+	MOVQ AX, ret+56(FP)
+	VZEROUPPER
+	RET
+pickOutside:
+	MOVQ $-1, ret+56(FP)
+	VZEROUPPER
+	RET

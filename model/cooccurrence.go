@@ -9,21 +9,13 @@ import (
 	"kindred/linalg"
 )
 
-// pairsKept is the least number of co-occurring items that cooccurrence keeps
-// of each item.
-const pairsKept = 1000
-
-// cooccurrence is the Gram matrix G = xᵀx as far as bounded memory holds it:
-// of each item the entries with the pairsKept items (or five times the
-// candidates, if that is more) of greatest cosine. An entry is lost only if it
-// is among the greatest of neither of its items, which two items of many
-// neighbours and little in common are; it then counts as zero.
+// cooccurrence knows of each item its candidates, the items of greatest cosine,
+// and of any candidates their Gram matrix.
 //
-// Cost: Σ over users of n_u² steps, 8 bytes a pair kept.
+// Cost: Σ over users of 2·n_u² steps; 8 bytes a candidate, and what gram takes.
 type cooccurrence struct {
-	pairs      *linalg.CSR // items×items, greatest cosine first; values are G's
-	diagonal   []float32
-	candidates int
+	*gram
+	candidates *linalg.CSR // items×items, greatest cosine first; values are G's
 }
 
 func newCooccurrence(ctx context.Context, x *scaled, candidates int, progress func(Progress)) (*cooccurrence, error) {
@@ -32,7 +24,7 @@ func newCooccurrence(ctx context.Context, x *scaled, candidates int, progress fu
 	for i, g := range diagonal {
 		root[i] = float32(math.Sqrt(float64(g)))
 	}
-	pairs, err := x.search(max(pairsKept, 5*candidates), func(item int32, others []int32, sums []float32) {
+	closest, err := x.search(candidates, func(item int32, others []int32, sums []float32) {
 		for n, j := range others {
 			sums[n] /= root[item] * root[j]
 		}
@@ -40,40 +32,42 @@ func newCooccurrence(ctx context.Context, x *scaled, candidates int, progress fu
 	if err != nil {
 		return nil, err
 	}
-	for i := range pairs.Rows() {
-		others, values := pairs.Row(i)
+	for i := range closest.Rows() {
+		others, values := closest.Row(i)
 		for n, j := range others {
 			values[n] *= root[i] * root[j]
 		}
 	}
+	g, err := newGram(ctx, x, diagonal, root, max(pairsKept, 5*candidates))
+	if err != nil {
+		return nil, err
+	}
 	if progress != nil {
 		progress(Progress{Epoch: 1, Epochs: 2})
 	}
-	return &cooccurrence{pairs: pairs, diagonal: diagonal, candidates: candidates}, nil
+	return &cooccurrence{gram: g, candidates: closest}, nil
 }
 
 // regression is the problem of one item, the target: to be told from its
 // candidates. It is also the scratch memory of one goroutine.
 type regression struct {
 	items   []int32   // k: the candidates
-	gram    []float32 // k×k: their entries of G
-	right   []float32 // k: their entries with the target
+	right   []float32 // k: their entries of G with the target
 	weights []float32 // k: the solution, zeros at first
-	place   []int16   // by item: its place among the candidates, from 1; 0 for others
-	wide    []float32 // k×(k+1): gram as it is gathered, behind a column for others
+	subgram           // of the candidates
 	ridge   ridge
 }
 
 // solveAll lets solve find the weights of every item's candidates, and returns
 // those that are not zero, a row for each target.
 func (c *cooccurrence) solveAll(ctx context.Context, progress func(Progress), solve func(*regression)) (*linalg.CSR, error) {
-	items := c.pairs.Rows()
+	items := c.candidates.Rows()
 	targets := make([][]linalg.Scored, items)
 	workers := make([]*regression, runtime.GOMAXPROCS(0))
 	linalg.Parallel(len(workers), items, func(worker, lo, hi int) {
 		p := workers[worker]
 		if p == nil {
-			p = &regression{place: make([]int16, items)}
+			p = &regression{subgram: subgram{of: c.gram}}
 			workers[worker] = p
 		}
 		for j := lo; j < hi && ctx.Err() == nil; j++ {
@@ -97,33 +91,12 @@ func (c *cooccurrence) solveAll(ctx context.Context, progress func(Progress), so
 	return weights, nil
 }
 
-// pose sets p up for target j. Cost: k times the pairs kept, and k².
+// pose sets p up for target j. Cost: that of choose.
 func (c *cooccurrence) pose(p *regression, j int) {
-	candidates, right := c.pairs.Row(j)
-	k := min(c.candidates, len(candidates))
-	p.items, p.right = append(p.items[:0], candidates[:k]...), append(p.right[:0], right[:k]...)
-	p.gram, p.wide, p.weights = sized(p.gram, k*k), sized(p.wide, k*(k+1)), sized(p.weights, k)
-	clear(p.wide)
+	items, right := c.candidates.Row(j)
+	p.items, p.right, p.weights = append(p.items[:0], items...), append(p.right[:0], right...), sized(p.weights, len(items))
 	clear(p.weights)
-	for n, i := range p.items {
-		p.place[i] = int16(n + 1)
-	}
-	for n, i := range p.items {
-		row := p.wide[n*(k+1) : (n+1)*(k+1)]
-		others, values := c.pairs.Row(int(i))
-		for at, other := range others {
-			// Most are no candidates; a branch would be guessed wrong too often.
-			row[p.place[other]] = values[at]
-		}
-		row[n+1] = c.diagonal[i]
-	}
-	for n, i := range p.items {
-		p.place[i] = 0
-		for m := range n + 1 { // an entry is in one row or both, and not negative
-			entry := max(p.wide[n*(k+1)+m+1], p.wide[m*(k+1)+n+1])
-			p.gram[n*k+m], p.gram[m*k+n] = entry, entry
-		}
-	}
+	p.choose(p.items)
 }
 
 // solution returns the weights that are not zero, by item.

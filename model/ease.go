@@ -170,9 +170,9 @@ func (a *EASE) sparse(ctx context.Context, x *scaled, progress func(Progress)) (
 	return c.solveAll(ctx, progress, func(p *regression) {
 		k := len(p.items)
 		p.ridge.factor(k, func() {
-			copy(p.ridge.a, p.gram)
-			for n := range k {
-				p.ridge.a[n*k+n] += a.penalty(p.gram[n*k+n])
+			for n, g := range p.diagonal {
+				copy(p.ridge.a[n*k:(n+1)*k], p.row(n))
+				p.ridge.a[n*k+n] += a.penalty(g)
 			}
 		})
 		linalg.CholeskySolve(p.ridge.a, k, p.right)

@@ -203,12 +203,17 @@ func TestEASERefuses(t *testing.T) {
 // TestSLIM checks that no weight can be better: the conditions of Karush, Kuhn
 // and Tucker for an elastic net, in float64.
 func TestSLIM(t *testing.T) {
-	data := clusters(80, 30, 3, 2)
+	optimalSLIM(t, clusters(80, 30, 3, 2)) // most pairs of items occur
+	optimalSLIM(t, clusters(80, 72, 9, 2)) // few do
+}
+
+func optimalSLIM(t *testing.T, data *dataset.Interactions) {
+	t.Helper()
 	for _, a := range []*model.SLIM{
-		{L1: 0.5, L2: 2, Weights: "positive", Candidates: 40},
-		{L1: 0.5, L2: 2, Weights: "any", Candidates: 40},
-		{L1: 0, L2: 5, Weights: "any", Candidates: 40},
-		{L1: 0.2, L2: 1, Weights: "positive", Candidates: 40, UserPower: 1, ItemPower: 0.5, TargetPower: 0.25},
+		{L1: 0.5, L2: 2, Weights: "positive", Candidates: 80},
+		{L1: 0.5, L2: 2, Weights: "any", Candidates: 80},
+		{L1: 0, L2: 5, Weights: "any", Candidates: 80},
+		{L1: 0.2, L2: 1, Weights: "positive", Candidates: 80, UserPower: 1, ItemPower: 0.5, TargetPower: 0.25},
 	} {
 		a.Epochs = 1000
 		x, in, out := table(data, a.WeightPower, a.UserPower, a.ItemPower, a.TargetPower)
