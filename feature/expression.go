@@ -1,7 +1,6 @@
 package feature
 
 import (
-	"context"
 	"slices"
 
 	"cel.dev/cel-go/cel"
@@ -128,6 +127,6 @@ func (r *row) Parent() cel.Activation { return nil }
 // beyond maxCost.
 func (p *program) evaluate(r *row) (ref.Val, bool) {
 	r.program = p
-	value, _, err := p.run.ContextEval(context.Background(), r)
+	value, _, err := p.run.Eval(r)
 	return value, err == nil
 }

@@ -42,12 +42,12 @@ func (f *fixed) sub(g fixed) {
 }
 
 // float returns the sum as a float64.
-func (f fixed) float() float64 {
+func (f *fixed) float() float64 {
 	isNegative := int64(f.hi) < 0
 	if isNegative {
 		var g fixed
-		g.sub(f)
-		f = g
+		g.sub(*f)
+		f = &g
 	}
 	x := math.Ldexp(float64(f.hi), 64-places) + math.Ldexp(float64(f.lo), -places)
 	if isNegative {

@@ -184,7 +184,7 @@ func (o *Online) Forget(user kindred.UserID) {
 	}
 }
 
-// Status is how far a state has come, and how large it is.
+// State is how far a state has come, and how large it is.
 type State struct {
 	Position, Values       int64
 	Users, Items, Sessions int
@@ -306,12 +306,7 @@ func (o *Online) readTracks(s *selection, entity Entity, t *table, ids []string,
 	}
 }
 
-func (k known) of(id string) properties {
-	if of := k[id]; of != nil {
-		return *of
-	}
-	return nil
-}
+func (k known) of(id string) *properties { return k[id] }
 
 // withTrack calls fn with an entity's track, moved to a moment, or with nil.
 func (o *Online) withTrack(t *table, id string, at int64, fn func(*track)) {

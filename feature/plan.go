@@ -342,7 +342,7 @@ func (p *Plan) closure(refs []Ref) []int {
 		}
 	}
 	var list []int
-	for i := len(p.features) - 1; i >= 0; i-- {
+	for i := range slices.Backward(p.features) {
 		if wanted[i] {
 			list = append(list, i)
 			for _, input := range p.features[i].inputs {

@@ -172,9 +172,8 @@ func (t *track) observeLate(l *layout, m moment, place int) {
 }
 
 // seek moves the track to a moment. Cost: that of the events that enter or
-// leave a window on the way. It goes back by slack at most, to the moment it
-// returns.
-func (t *track) seek(l *layout, at int64) int64 {
+// leave a window on the way. It goes back by slack at most, to oldest.
+func (t *track) seek(l *layout, at int64) {
 	at = max(at, t.oldest)
 	switch {
 	case at > t.at:
@@ -188,7 +187,6 @@ func (t *track) seek(l *layout, at int64) int64 {
 	case at < t.at:
 		t.rewind(l, at)
 	}
-	return at
 }
 
 // slide takes out of each window what it no longer reaches.
@@ -322,15 +320,19 @@ func (t *track) compact(l *layout) {
 	if t.head < 32 {
 		return
 	}
-	half := t.log[t.head/2]
+	from := int64(never) // what is before it is out of reach
+	if l.horizon != forever {
+		from = t.at - slackTime - l.horizon
+	}
 	gone := t.head / 2
-	if !(l.horizon != forever && half.time < t.at-slackTime-l.horizon) && gone >= t.head-l.maxEvents-slackEvents {
+	if t.log[gone].time >= from && gone >= t.head-l.maxEvents-slackEvents {
 		return
 	}
-	if l.horizon != forever {
-		for gone < t.head && t.log[gone].time < t.at-slackTime-l.horizon {
-			gone++
-		}
+	for gone < t.head && t.log[gone].time < from {
+		gone++
+	}
+	if t.log[gone-1].time >= from { // only the number is too large
+		gone = 0
 	}
 	t.oldest = max(t.oldest, t.at-slackTime)
 	if full := t.head - l.maxEvents - slackEvents; full > gone {

@@ -93,7 +93,7 @@ func (v *validator) set(path string, s *Set, names map[string]bool) {
 	}
 }
 
-var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`) //nolint:gochecknoglobals // never changes
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 func isName(s string) bool { return len(s) <= kindred.MaxKind && namePattern.MatchString(s) }
 
@@ -170,44 +170,39 @@ func (d *Definition) settings() map[string]bool {
 func (v *validator) values(path string, d *Definition) {
 	switch d.Kind {
 	case Rate:
-		if d.Window <= 0 {
-			v.fault(path+".window", "a rate needs a window")
-		}
+		v.check(d.Window > 0, path+".window", "a rate needs a window")
 	case DecayedCount:
-		if d.HalfLife < Span(time.Minute) {
-			v.fault(path+".half_life", "must be at least 1m, is %s", d.HalfLife)
-		}
+		v.check(d.HalfLife >= Span(time.Minute), path+".half_life", "must be at least 1m, is %s", d.HalfLife)
 	case LastN:
-		if d.N < 1 || d.N > maxN {
-			v.fault(path+".n", "must lie between 1 and %d, is %d", maxN, d.N)
-		}
+		v.between(path+".n", d.N, 1, maxN)
 	case Ratio:
-		if len(d.Over.Kinds) == 0 {
-			v.fault(path+".over.kinds", "a ratio needs the kinds of event that it divides by")
-		}
-		if !(d.Alpha >= 0 && d.Beta >= 0) || math.IsInf(d.Alpha+d.Beta, 0) {
-			v.fault(path+".alpha", "alpha and beta must not be negative, are %g and %g", d.Alpha, d.Beta)
-		}
+		v.check(len(d.Over.Kinds) > 0, path+".over.kinds", "a ratio needs the kinds of event that it divides by")
+		v.check(isAmount(d.Alpha) && isAmount(d.Beta), path+".alpha", "alpha and beta must not be negative, are %g and %g", d.Alpha, d.Beta)
 	case Attribute:
-		if !slices.Contains([]Type{"", Number, Bool, String, Strings, Vector}, d.Type) {
-			v.fault(path+".type", "%q is none of number, bool, string, strings, vector", d.Type)
-		}
+		v.check(slices.Contains([]Type{"", Number, Bool, String, Strings, Vector}, d.Type), path+".type",
+			"%q is none of number, bool, string, strings, vector", d.Type)
 	case Cross:
-		if len(d.Inputs) < 2 || len(d.Inputs) > maxInputs {
-			v.fault(path+".inputs", "a cross needs 2 to %d inputs, has %d", maxInputs, len(d.Inputs))
-		}
+		v.between(path+".inputs", len(d.Inputs), 2, maxInputs)
 	case Bucket:
-		if len(d.Inputs) != 1 {
-			v.fault(path+".inputs", "a bucket needs one input, has %d", len(d.Inputs))
-		}
-		if len(d.Bounds) == 0 || len(d.Bounds) > maxBounds || !slices.IsSorted(d.Bounds) {
-			v.fault(path+".bounds", "must be 1 to %d numbers in ascending order", maxBounds)
-		}
+		v.between(path+".inputs", len(d.Inputs), 1, 1)
+		v.between(path+".bounds", len(d.Bounds), 1, maxBounds)
+		v.check(slices.IsSorted(d.Bounds), path+".bounds", "must be in ascending order")
 	case Expression:
-		if d.Expression == "" || len(d.Expression) > maxExpression {
-			v.fault(path+".expression", "must have 1 to %d bytes, has %d", maxExpression, len(d.Expression))
-		}
+		v.between(path+".expression", len(d.Expression), 1, maxExpression)
 	default:
+	}
+}
+
+// between checks a setting's size: a number, entries or bytes.
+func (v *validator) between(path string, n, low, high int) {
+	v.check(n >= low && n <= high, path, "must have a size between %d and %d, has %d", low, high, n)
+}
+
+func isAmount(x float64) bool { return x >= 0 && !math.IsInf(x, 1) }
+
+func (v *validator) check(holds bool, path, format string, args ...any) { //nolint:revive // what must hold
+	if !holds {
+		v.fault(path, format, args...)
 	}
 }
 

@@ -25,7 +25,6 @@ type selection struct {
 	derived []int
 	inputs  [][]*Column // by column: of a derived feature
 	row     row
-	buffer  []byte
 }
 
 // newSelection makes columns for features, whose references must be known.
@@ -205,49 +204,58 @@ func (s *selection) fillOnePair(f *planned, c *Column, t *track, places []int32,
 		f.missing(c, row, NotFound)
 		return
 	}
-	var count, over int32
-	var sum fixed
-	var weight decayed
-	last, half := int64(never), f.HalfLife.milliseconds()
+	p := pair{last: never}
 	for _, k := range places {
-		m := &t.log[k]
-		if f.mask>>m.kind&1 == 1 {
-			last = m.time
-		}
-		if f.window != forever && m.time < t.at-f.window {
-			continue
-		}
-		if f.over>>m.kind&1 == 1 {
-			over++
-		}
-		if f.mask>>m.kind&1 == 0 {
-			continue
-		}
-		count++
-		switch f.Kind {
-		case Sum, Mean:
-			sum.add(fixedOf(m.value))
-		case DecayedCount:
-			weight.add(m.time, half)
-		default:
-		}
+		p.add(f, &t.log[k], t.at)
 	}
-	c.Times[row] = max(last, 0)
-	if f.isOld(last, t.at) {
+	c.Times[row] = max(p.last, 0)
+	if f.isOld(p.last, t.at) {
 		f.missing(c, row, OutsideMaxAge)
 		return
 	}
-	x := 0.0
 	switch f.Kind {
 	case Recency:
-		x = f.recency(last, t.at)
+		c.Numbers[row] = f.recency(p.last, t.at)
 	case DecayedCount:
-		x = weight.at(t.at, half)
+		c.Numbers[row] = p.weight.at(t.at, f.HalfLife.milliseconds())
 	default:
-		x = f.combine(count, over, sum)
+		c.Numbers[row] = f.combine(p.count, p.over, p.sum)
 	}
-	if c.Numbers[row] = x; math.IsNaN(x) {
+	if math.IsNaN(c.Numbers[row]) {
 		f.missing(c, row, NullValue)
+	}
+}
+
+// pair is what a user_item feature is made of: the aggregates that a track
+// keeps of one user or item, counted anew.
+type pair struct {
+	count, over int32
+	sum         fixed
+	weight      decayed
+	last        int64
+}
+
+func (p *pair) add(f *planned, m *moment, at int64) {
+	isMine := f.mask>>m.kind&1 == 1
+	if isMine {
+		p.last = m.time
+	}
+	if f.window != forever && m.time < at-f.window {
+		return
+	}
+	if f.over>>m.kind&1 == 1 {
+		p.over++
+	}
+	if !isMine {
+		return
+	}
+	p.count++
+	switch f.Kind {
+	case Sum, Mean:
+		p.sum.add(fixedOf(m.value))
+	case DecayedCount:
+		p.weight.add(m.time, f.HalfLife.milliseconds())
+	default:
 	}
 }
 
@@ -279,7 +287,7 @@ func (t *track) reach(l *layout) int {
 }
 
 // fillAttributes reads an entity's properties as they were before a moment.
-func (s *selection) fillAttributes(entity Entity, known properties, at int64, row int) {
+func (s *selection) fillAttributes(entity Entity, known *properties, at int64, row int) {
 	for _, i := range s.tracked[entity] {
 		f := &s.plan.features[i]
 		if !f.isAttribute() {
@@ -316,27 +324,50 @@ func (s *selection) fillContext(context kindred.Attributes, row int) {
 // set takes an attribute's value, if it has the column's type. A time is a
 // number of seconds since 1970.
 func (c *Column) set(row int, a *kindred.Attribute) bool {
-	switch {
-	case c.Type == Number && a.Type == kindred.Number:
+	if !c.Type.takes(a.Type) {
+		return false
+	}
+	switch a.Type {
+	case kindred.Number:
 		c.Numbers[row] = a.Number
-	case c.Type == Number && a.Type == kindred.Time:
+	case kindred.Time:
 		c.Numbers[row] = float64(a.Time.UnixMilli()) / 1000
-	case c.Type == Bool && a.Type == kindred.Bool:
-		c.Numbers[row] = 0
-		if a.Bool {
-			c.Numbers[row] = 1
-		}
-	case c.Type == String && (a.Type == kindred.String || a.Type == kindred.Text):
-		c.Texts[row] = a.Text
-	case c.Type == Strings && a.Type == kindred.StringSet:
+	case kindred.Bool:
+		c.setBool(row, a.Bool)
+	case kindred.StringSet:
 		c.Lists[row] = a.Set
-	case c.Type == Vector && a.Type == kindred.Vector:
+	case kindred.Vector:
 		c.Vectors[row] = a.Vector
 	default:
-		return false
+		c.Texts[row] = a.Text
 	}
 	c.Status[row] = Present
 	return true
+}
+
+// takes says whether a feature of the type may have an attribute's value.
+func (t Type) takes(a kindred.AttributeType) bool {
+	switch a {
+	case kindred.Number, kindred.Time:
+		return t == Number
+	case kindred.Bool:
+		return t == Bool
+	case kindred.String, kindred.Text:
+		return t == String
+	case kindred.StringSet:
+		return t == Strings
+	case kindred.Vector:
+		return t == Vector
+	default:
+		return false
+	}
+}
+
+func (c *Column) setBool(row int, is bool) { //nolint:revive // the value to set
+	c.Numbers[row] = 0
+	if is {
+		c.Numbers[row] = 1
+	}
 }
 
 // derive computes the features that read others, at a row.
@@ -386,10 +417,7 @@ func (s *selection) deriveOne(f *planned, c *Column, inputs []*Column, row int) 
 		case types.Int:
 			c.Numbers[row] = float64(x)
 		case types.Bool:
-			c.Numbers[row] = 0
-			if x {
-				c.Numbers[row] = 1
-			}
+			c.setBool(row, bool(x))
 		case types.String:
 			c.Texts[row] = string(x)
 		default:
@@ -444,11 +472,11 @@ func (p *properties) put(slot int, time int64, value *kindred.Attribute) {
 
 // at returns the value that held before a moment, and since when; nil is none.
 // Unless tracked, the first value holds before it was set, too.
-func (p properties) at(slot int, at int64, isTracked bool) (value *kindred.Attribute, since int64) { //nolint:revive // a setting of the feature
-	if slot >= len(p) || len(p[slot]) == 0 {
+func (p *properties) at(slot int, at int64, isTracked bool) (value *kindred.Attribute, since int64) {
+	if slot >= len(*p) || len((*p)[slot]) == 0 {
 		return nil, 0
 	}
-	list := p[slot]
+	list := (*p)[slot]
 	place := len(list)
 	for place > 0 && list[place-1].time >= at {
 		place--

@@ -248,9 +248,12 @@ func TestExpressions(t *testing.T) {
 		{"context.name.startsWith('k') ? 'yes' : 'no'", "string yes"},
 	} {
 		config := Config{Definitions: []Definition{
-			{Name: "x", Entity: Context, Kind: Attribute}, {Name: "flag", Entity: Context, Kind: Attribute, Type: Bool},
-			{Name: "words", Entity: Context, Kind: Attribute, Type: Strings}, {Name: "name", Entity: Context, Kind: Attribute, Type: String},
-			{Name: "vector", Entity: Context, Kind: Attribute, Type: Vector}, {Name: "e", Entity: Context, Kind: Expression, Expression: c.text},
+			{Name: "x", Entity: Context, Kind: Attribute},
+			{Name: "flag", Entity: Context, Kind: Attribute, Type: Bool},
+			{Name: "words", Entity: Context, Kind: Attribute, Type: Strings},
+			{Name: "name", Entity: Context, Kind: Attribute, Type: String},
+			{Name: "vector", Entity: Context, Kind: Attribute, Type: Vector},
+			{Name: "e", Entity: Context, Kind: Expression, Expression: c.text},
 		}}
 		plan := newPlan(t, config)
 		reading, err := plan.NewOnline().Read(&Request{Features: []Ref{"context:e"}, Rows: 1, Contexts: []kindred.Attributes{{
@@ -280,7 +283,8 @@ func TestFixed(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
 	for _, x := range []float64{0, 1, -1, 0.1, -0.1, 4.35, 1e15, -1e15, 1e-13, math.MaxFloat64, -math.MaxFloat64, 1<<40 + .5} {
 		want := min(max(x, -maxFixed), maxFixed)
-		if got := fixedOf(x).float(); math.Abs(got-want) > 1.0/(1<<places) {
+		f := fixedOf(x)
+		if got := f.float(); math.Abs(got-want) > 1.0/(1<<places) {
 			t.Errorf("%g became %g", x, got)
 		}
 	}
@@ -346,7 +350,9 @@ func TestValidate(t *testing.T) {
 	} {
 		config := Config{Definitions: []Definition{
 			{Name: "e", Entity: User, Kind: Expression, Expression: text},
-			{Name: "n", Entity: User, Kind: Count}, {Name: "n", Entity: Session, Kind: Count}, {Name: "price", Entity: Item, Kind: Attribute},
+			{Name: "n", Entity: User, Kind: Count},
+			{Name: "n", Entity: Session, Kind: Count},
+			{Name: "price", Entity: Item, Kind: Attribute},
 		}}
 		if err := config.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
@@ -392,7 +398,8 @@ func FuzzExpression(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		config := Config{Definitions: []Definition{
-			{Name: "x", Entity: Context, Kind: Attribute}, {Name: "name", Entity: Context, Kind: Attribute, Type: String},
+			{Name: "x", Entity: Context, Kind: Attribute},
+			{Name: "name", Entity: Context, Kind: Attribute, Type: String},
 			{Name: "e", Entity: Context, Kind: Expression, Expression: text},
 		}}
 		if config.Validate() != nil {
