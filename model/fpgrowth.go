@@ -29,8 +29,9 @@ func (m *mining) fpGrowth(ctx context.Context) ([]itemSet, error) {
 	var found atomic.Int64
 	perItem := make([][]itemSet, len(names))
 	linalg.Parallel(runtime.GOMAXPROCS(0), len(names), func(_, lo, hi int) {
+		g := growth{mining: m}
 		for rank := lo; rank < hi; rank++ {
-			g := growth{mining: m}
+			g.found = nil
 			if found.Load() <= int64(m.most) && ctx.Err() == nil {
 				g.grow(tree, int32(rank), nil)
 			}
@@ -141,10 +142,18 @@ func newPatternTree(names []int32, p paths) *patternTree {
 type growth struct {
 	*mining
 	found []itemSet
+	room  []int32 // for items of sets to come
 }
 
+// emit adds a set. Sets share blocks: one allocation for many.
 func (g *growth) emit(suffix []int32, item, count int32) {
-	items := append(slices.Clone(suffix), item)
+	const block = 1 << 12
+	n := len(suffix) + 1
+	if n > len(g.room) {
+		g.room = make([]int32, max(n, block))
+	}
+	items := append(append(g.room[:0:n], suffix...), item)
+	g.room = g.room[n:]
 	slices.Sort(items)
 	g.found = append(g.found, itemSet{items, count})
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -76,9 +77,12 @@ func (m *mining) itemCounts() []int32 {
 	return counts
 }
 
+// errTooManySets is what tooMany wraps.
+var errTooManySets = errors.New("raise min_support, or let 0 find it, lower max_length or allow more by max_sets")
+
 func (m *mining) tooMany(what string, n int) error {
-	return fmt.Errorf("model: rules: %d %s of up to %d items, and %d are allowed (raise min_support, lower max_length or allow more by max_sets)",
-		n, what, m.longest, m.most)
+	return fmt.Errorf("model: rules: %d %s of up to %d items in %d baskets or more, and %d are allowed (%w)",
+		n, what, m.longest, m.minCount, m.most, errTooManySets)
 }
 
 // apriori finds the sets size by size: sets of n items are put together from

@@ -1,13 +1,13 @@
 package model
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math"
 	"slices"
 
 	"kindred/dataset"
+	"kindred/linalg"
 )
 
 // Rules finds association rules: who has the items A in a basket, often has
@@ -33,12 +33,14 @@ import (
 // "Discovery, Analysis, and Presentation of Strong Rules", 1991. Both miners
 // find the same sets; FP-growth is the faster.
 //
-// Cost: at most MaxSets sets, refused beyond; 12 bytes and 4 an antecedent a
-// rule. FP-growth takes 16 bytes a node, at most one for each item of a basket.
+// Cost: at most MaxSets sets, refused beyond, of some 60 bytes and 12 a rule of
+// theirs while fitting; 12 bytes and 4 an antecedent a rule kept. FP-growth
+// takes 16 bytes a node, at most one for each item of a basket.
 type Rules struct {
 	Miner string `json:"miner" oneof:"fpgrowth apriori"`
 	// MinSupport is a number of baskets from 1 on, and a share of them below.
-	MinSupport    float64 `json:"min_support" range:"1e-9,1e9" tune:"0.0002,0.01,log"`
+	// 0 finds it: five baskets, doubled until there are at most MaxSets sets.
+	MinSupport    float64 `json:"min_support" range:"0,1e9" tune:"0.0002,0.01,log"`
 	MinConfidence float64 `json:"min_confidence" range:"0,1" tune:"0.01,0.3,log"`
 	MinLift       float64 `json:"min_lift" range:"0,1e9"`
 	MaxLength     int     `json:"max_length" range:"2,10"` // items of a rule, both sides together
@@ -53,8 +55,8 @@ type Rules struct {
 // NewRules returns association rules as they do well in many shops.
 func NewRules() *Rules {
 	return &Rules{
-		Miner: "fpgrowth", MinSupport: 0.001, MinConfidence: 0.02, MinLift: 1, MaxLength: 3,
-		MaxRules: 1_000_000, MaxSets: 5_000_000, Score: "confidence", Antecedents: "history",
+		Miner: "fpgrowth", MinConfidence: 0.02, MinLift: 1, MaxLength: 3,
+		MaxRules: 1_000_000, MaxSets: 1_000_000, Score: "confidence", Antecedents: "history",
 	}
 }
 
@@ -64,8 +66,12 @@ func (*Rules) Kind() string { return "rules" }
 // Validate reports every setting out of range.
 func (a *Rules) Validate() error { return validate(a) }
 
-// leastBaskets is the least support that says anything: once is no habit.
-const leastBaskets = 2
+// leastBaskets is the least support that says anything: once is no habit. Found
+// support starts at fewBaskets.
+const (
+	leastBaskets = 2
+	fewBaskets   = 5
+)
 
 // Fit finds the rules. It returns a *RuleBook.
 func (a *Rules) Fit(ctx context.Context, data *dataset.Interactions, progress func(Progress)) (Learned, error) {
@@ -73,16 +79,7 @@ func (a *Rules) Fit(ctx context.Context, data *dataset.Interactions, progress fu
 		return nil, err
 	}
 	task := mining{baskets: baskets(data), longest: a.MaxLength, most: a.MaxSets}
-	minCount := a.MinSupport
-	if minCount < 1 {
-		minCount = math.Ceil(a.MinSupport * float64(task.baskets.Rows()))
-	}
-	task.minCount = int32(min(max(minCount, leastBaskets), math.MaxInt32))
-	mine := task.fpGrowth
-	if a.Miner == "apriori" {
-		mine = task.apriori
-	}
-	sets, err := mine(ctx)
+	sets, err := a.sets(ctx, &task)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +89,29 @@ func (a *Rules) Fit(ctx context.Context, data *dataset.Interactions, progress fu
 		progress(Progress{Epoch: 1, Epochs: 1})
 	}
 	return book, nil
+}
+
+// sets returns the frequent sets, in order.
+func (a *Rules) sets(ctx context.Context, task *mining) ([]itemSet, error) {
+	minCount := a.MinSupport
+	if minCount < 1 {
+		minCount = math.Ceil(a.MinSupport * float64(task.baskets.Rows()))
+	}
+	task.minCount = int32(min(max(minCount, leastBaskets), math.MaxInt32))
+	if a.MinSupport == 0 {
+		task.minCount = fewBaskets
+	}
+	mine := task.fpGrowth
+	if a.Miner == "apriori" {
+		mine = task.apriori
+	}
+	for {
+		sets, err := mine(ctx)
+		if a.MinSupport > 0 || !errors.Is(err, errTooManySets) || int(task.minCount) > task.baskets.Rows() {
+			return sets, err
+		}
+		task.minCount *= 2
+	}
 }
 
 // Rule says that baskets with the antecedents often hold the consequent too.
@@ -142,27 +162,82 @@ func (r *Rule) by(score string) float32 {
 }
 
 // rules makes all rules of the sets, which stand in order, and keeps the best,
-// in order.
+// in order. Cost: a search among the sets of the same first item for each rule.
 func (a *Rules) rules(sets []itemSet, held []int32, baskets int32) []Rule {
-	var rules []Rule
-	for _, set := range sets {
-		if len(set.items) < 2 {
-			continue
-		}
-		for out, consequent := range set.items {
-			antecedents := slices.Concat(set.items[:out], set.items[out+1:])
-			at, _ := slices.BinarySearchFunc(sets, itemSet{items: antecedents}, itemSet.compare)
-			r := Rule{
-				Antecedents: antecedents, Consequent: consequent,
-				Both: set.count, If: sets[at].count, Then: held[consequent], Baskets: baskets,
+	index := newSetIndex(sets, len(held))
+	type place struct{ set, out int32 } // a set, and which of its items is the consequent
+	var (
+		places []place
+		scores []float32
+		room   []int32
+	)
+	for s := range sets {
+		for out := range sets[s].items {
+			if len(sets[s].items) < 2 {
+				break
 			}
+			r := index.rule(s, out, room[:0])
+			room = r.Antecedents
+			r.Then, r.Baskets = held[r.Consequent], baskets
 			if r.Confidence() >= a.MinConfidence && r.Lift() >= a.MinLift {
-				rules = append(rules, r)
+				places, scores = append(places, place{int32(s), int32(out)}), append(scores, r.by(a.Score))
 			}
 		}
 	}
-	slices.SortStableFunc(rules, func(x, y Rule) int { return cmp.Compare(y.by(a.Score), x.by(a.Score)) })
-	rules = rules[:min(len(rules), a.MaxRules)]
-	slices.SortStableFunc(rules, func(x, y Rule) int { return cmp.Compare(x.Antecedents[0], y.Antecedents[0]) })
+	best := linalg.TopK(nil, scores, a.MaxRules)
+	starts := make([]int, len(held)+1) // by first antecedent: where its rules go
+	first := func(p place) int32 {
+		items := sets[p.set].items
+		if p.out == 0 {
+			return items[1]
+		}
+		return items[0]
+	}
+	for _, b := range best {
+		starts[first(places[b.Index])+1]++
+	}
+	for i := range held {
+		starts[i+1] += starts[i]
+	}
+	rules := make([]Rule, len(best))
+	for _, b := range best {
+		p := places[b.Index]
+		r := index.rule(int(p.set), int(p.out), nil)
+		r.Then, r.Baskets = held[r.Consequent], baskets
+		rules[starts[first(p)]] = r
+		starts[first(p)]++
+	}
 	return rules
+}
+
+// setIndex finds sets, which stand in order, by their size and first item.
+type setIndex struct {
+	sets  []itemSet
+	first [][]int // by size less one, and first item: where they start
+}
+
+func newSetIndex(sets []itemSet, items int) *setIndex {
+	x := &setIndex{sets: sets}
+	for lo := 0; lo < len(sets); {
+		size, starts := len(sets[lo].items), make([]int, items+1)
+		for i := range items + 1 {
+			starts[i] = lo
+			for lo < len(sets) && len(sets[lo].items) == size && int(sets[lo].items[0]) == i {
+				lo++
+			}
+		}
+		x.first = append(x.first, starts)
+	}
+	return x
+}
+
+// rule returns the counts of the rule that tells an item of a set from the
+// others, which are appended to room.
+func (x *setIndex) rule(set, out int, room []int32) Rule {
+	s := x.sets[set]
+	antecedents := append(append(room, s.items[:out]...), s.items[out+1:]...)
+	starts := x.first[len(antecedents)-1][antecedents[0]:]
+	among := x.sets[starts[0]:starts[1]]
+	at, _ := slices.BinarySearchFunc(among, itemSet{items: antecedents}, itemSet.compare)
+	return Rule{Antecedents: antecedents, Consequent: s.items[out], Both: s.count, If: among[at].count}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -188,6 +189,43 @@ func TestRulesScore(t *testing.T) {
 		a := allRules(2, 3)
 		a.Antecedents = scope
 		closeTo(t, scope, scoresOf(ruleBook(t, a, interactions(5, rows...)), history), want)
+	}
+}
+
+// TestSupportIsFound expects the rules of the least support, of 5, 10, 20 …
+// baskets, at which there are not too many sets.
+func TestSupportIsFound(t *testing.T) {
+	dice := rand.New(rand.NewPCG(5, 5))
+	rows := make([][]int32, 200)
+	for b := range rows {
+		for i := range int32(12) {
+			if dice.IntN(24) < 4+int(i) {
+				rows[b] = append(rows[b], i)
+			}
+		}
+	}
+	data := interactions(12, rows...)
+	for _, miner := range []string{"fpgrowth", "apriori"} {
+		for _, maxSets := range []int{1, 20, 60, 200, 100_000} {
+			want := 5.
+			explicit := allRules(want, 3)
+			explicit.Miner, explicit.MaxSets = miner, maxSets
+			for {
+				if _, err := explicit.Fit(t.Context(), data, nil); err == nil {
+					break
+				}
+				want *= 2
+				explicit.MinSupport = want
+			}
+			found := *explicit
+			found.MinSupport = 0
+			if got := ruleBook(t, &found, data); !reflect.DeepEqual(got, ruleBook(t, explicit, data)) {
+				t.Errorf("%s, %d sets: other rules than with %v baskets", miner, maxSets, want)
+			}
+			if (maxSets == 100_000) != (want == 5) {
+				t.Errorf("%s, %d sets: the least support is %v", miner, maxSets, want)
+			}
+		}
 	}
 }
 
