@@ -24,6 +24,7 @@ type ModelVersion struct {
 	CreatedAt   time.Time          `json:"created_at"`
 	Settings    json.RawMessage    `json:"settings"` // the algorithm's, as JSON
 	Seed        uint64             `json:"seed"`
+	Signals     json.RawMessage    `json:"signals,omitempty"` // how events became weights, as JSON
 	Data        DataRange          `json:"data"`
 	Metrics     map[string]float64 `json:"metrics"`  // on the hold-out: "ndcg@20": 0.13
 	Baseline    map[string]float64 `json:"baseline"` // popularity on the same hold-out

@@ -10,26 +10,13 @@ import (
 	"kindred/linalg"
 )
 
-// effect is what an event does to the pair of its user and item. At one
-// moment the effects happen in this order, so that the order of delivery does
-// not matter.
-type effect uint8
-
-const (
-	adds   effect = iota // amount is the weight
-	rates                // amount is the rating
-	buys                 // amount is the weight; a refund can take it back
-	refund               // takes back the last buys
-	erases               // takes back all before it
-)
-
 // record is an event as the builder keeps it: 24 bytes.
 type record struct {
 	time    int64 // unix milliseconds
 	user    int32
 	item    int32
 	amount  float32
-	effect  effect
+	effect  Effect
 	session [3]byte // hash of the client's session; zero: none
 }
 
@@ -52,6 +39,8 @@ type Builder struct {
 
 	catalogue, people described
 	from              map[string]int64 // unix milliseconds from which on an item is available
+
+	scales map[int32]RatingScale // by user, in the order of identifiers; nil: all alike
 }
 
 // NewBuilder returns an empty builder. Build reports invalid settings.
@@ -81,31 +70,15 @@ func (b *Builder) AddUser(user *kindred.User) {
 	}
 }
 
-// Add takes an event in. Kinds of weight 0 and events without an item teach
-// nothing and are passed over.
+// Add takes an event in. Those that teach nothing (see Settings.Effect) are
+// passed over. Where signals ask how long items take, AddItem comes first.
 func (b *Builder) Add(e *kindred.Event) {
-	if e.Item == "" {
+	effect, amount := b.settings.Effect(e, b.length)
+	if effect == Nothing {
 		return
 	}
-	r := record{time: e.Time.UnixMilli(), amount: 1, session: hashSession(e.Session)}
-	if weight, named := b.settings.Weights[e.Kind]; named {
-		r.amount = float32(weight)
-	}
-	switch e.Kind { //nolint:exhaustive // every other kind adds its weight
-	case kindred.Refund:
-		r.effect = refund
-	case kindred.Dislike:
-		r.effect = erases
-	case kindred.Purchase:
-		r.effect = buys
-	case kindred.Rating:
-		r.effect = rates
-	}
-	if r.amount == 0 && r.effect < refund {
-		return
-	}
-	if r.effect == rates {
-		r.amount = float32(e.Value)
+	r := record{time: e.Time.UnixMilli(), amount: float32(amount), effect: effect, session: hashSession(e.Session)}
+	if effect == Rates {
 		b.highest = max(b.highest, r.amount)
 	}
 	r.user, r.item = b.users.Add(string(e.User)), b.items.Add(string(e.Item))
@@ -116,6 +89,8 @@ func (b *Builder) Add(e *kindred.Event) {
 	*last = append(*last, r)
 }
 
+func (b *Builder) length(item kindred.ItemID) float64 { return LengthOf(b.catalogue[string(item)]) }
+
 // Build makes the interactions of all events, aged relative to now; an event
 // later than now counts as new. Users and items are numbered in the order of
 // their identifiers; left out are those without a partner, unless they are items
@@ -125,6 +100,7 @@ func (b *Builder) Build(now time.Time) (*Interactions, error) {
 		return nil, err
 	}
 	s := b.sorted()
+	b.scales = b.ratingScales(s.records, b.highest)
 	return b.interactions(s, b.meetings(s.records, now), math.MaxInt64), nil
 }
 
@@ -223,6 +199,9 @@ func (b *Builder) meetings(records []record, now time.Time) meetings {
 		for hi < len(records) && sameMeeting(&records[hi], &records[lo]) {
 			hi++
 		}
+		if user := records[lo].user; lo == 0 || b.scales != nil && user != records[lo-1].user {
+			sum.scale = b.scaleOf(user)
+		}
 		sum.up(records[lo:hi])
 		p := pair{floorDiv(sum.last, milliseconds), records[lo].user, records[lo].item, float32(sum.weight)}
 		if p.weight > 0 {
@@ -252,6 +231,7 @@ type summing struct {
 	last      int64 // time of the last that counts
 	counting  []int // records that count, ascending
 	bought    []int // of them, purchases
+	scale     RatingScale
 	isRated   bool
 	rating    float32 // the last
 	rejection float32 // weight of the last rejection; 0: none, or taken up again since
@@ -259,32 +239,31 @@ type summing struct {
 
 // up sums a pair's records, which stand in the order of time.
 func (s *summing) up(records []record) {
-	*s = summing{Builder: s.Builder, now: s.now, counting: s.counting[:0], bought: s.bought[:0]}
+	*s = summing{Builder: s.Builder, now: s.now, scale: s.scale, counting: s.counting[:0], bought: s.bought[:0]}
 	for k := range records {
 		r := &records[k]
 		switch r.effect {
-		case adds:
+		case Adds:
 			s.add(k, r, r.amount)
-		case buys:
+		case Buys:
 			s.bought = append(s.bought, k)
 			s.add(k, r, r.amount)
-		case rates:
-			s.isRated, s.rating = true, r.amount
-			if r.amount >= s.minRating() {
-				s.add(k, r, s.ratingWeight())
-			} else {
-				s.rejection = s.ratingWeight()
-			}
-		case refund:
+		case Rates:
+			s.rate(k, r)
+		case Rejects:
+			s.rejection = r.amount
+		case Refunds:
 			s.refund(records)
-		case erases:
+		case Erases:
 			s.weight, s.last, s.counting, s.bought = 0, r.time, s.counting[:0], s.bought[:0]
-			s.rejection = s.dislikeWeight()
+			s.rejection = float32(s.settings.RejectionWeight())
+		case Nothing:
 		}
 	}
 	for _, k := range s.counting { // a step weighs what it added
-		if records[k].effect == rates {
-			records[k].amount = s.ratingWeight()
+		if records[k].effect == Rates {
+			weight, _ := s.scale.Weigh(records[k].amount)
+			records[k].amount = float32(weight)
 		}
 	}
 	if s.settings.MaxWeight > 0 {
@@ -302,6 +281,18 @@ func (s *summing) add(k int, r *record, amount float32) {
 	s.counting = append(s.counting, k)
 }
 
+// rate counts a rating as liking or rejection.
+func (s *summing) rate(k int, r *record) {
+	s.isRated, s.rating = true, r.amount
+	weight, liked := s.scale.Weigh(r.amount)
+	switch {
+	case !liked:
+		s.rejection = float32(weight)
+	case weight > 0:
+		s.add(k, r, float32(weight))
+	}
+}
+
 // refund takes back the last purchase.
 func (s *summing) refund(records []record) {
 	n := len(s.bought)
@@ -315,28 +306,6 @@ func (s *summing) refund(records []record) {
 	if n := len(s.counting); n > 0 {
 		s.last = records[s.counting[n-1]].time
 	}
-}
-
-func (b *Builder) minRating() float32 {
-	if b.settings.MinRating == 0 {
-		return 0.6 * b.highest
-	}
-	return float32(b.settings.MinRating)
-}
-
-func (b *Builder) ratingWeight() float32 {
-	if w, named := b.settings.Weights[kindred.Rating]; named {
-		return float32(w)
-	}
-	return 1
-}
-
-// dislikeWeight is that of a like: rejecting says as much as approving.
-func (b *Builder) dislikeWeight() float32 {
-	if w, named := b.settings.Weights[kindred.Like]; named && w > 0 {
-		return float32(w)
-	}
-	return 1
 }
 
 // decay is what an event of an age in milliseconds still counts for.
@@ -367,6 +336,7 @@ func (b *Builder) interactions(s sortedRecords, m meetings, before int64) *Inter
 		return stay
 	}
 	x := assemble(users, items, renumber(liked))
+	x.weigh(&b.settings)
 	if rated := renumber(m.rated); len(rated) > 0 {
 		x.Ratings = assemble(users, items, rated).ByUser
 	}

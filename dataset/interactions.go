@@ -12,8 +12,8 @@ import (
 type Interactions struct {
 	Users *Dict
 	Items *Dict // may hold items that nobody met yet
-	// ByUser is users×items; a value is the summed weight of the events, above
-	// zero. Within a row the entries stand in the order of Times, oldest first
+	// ByUser is users×items; a value is the summed weight of the events, or the
+	// confidence made of it (see Weighing), above zero. Within a row the entries stand in the order of Times, oldest first
 	// (equal times by item index).
 	ByUser *linalg.CSR
 	// Times are the unix seconds of the last event of each entry of ByUser;
@@ -29,6 +29,8 @@ type Interactions struct {
 	// below the least that counts as liking, and not taken up again since. A
 	// value is the weight of the rejection. No pair is also in ByUser.
 	Disliked *linalg.CSR
+	// Weighing is what made ByUser's values of the summed weights; nil: nothing.
+	Weighing *Weighing
 	// ItemFeatures and UserFeatures describe items and users, row by row.
 	ItemFeatures, UserFeatures *Features
 }

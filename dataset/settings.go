@@ -16,20 +16,27 @@ type Settings struct {
 	// and a kind not named here counts 1. Refund and Dislike have no weight:
 	// a refund takes back the last purchase before it, and a dislike takes
 	// back everything the user did with the item before it.
-	Weights map[kindred.Kind]float64
+	Weights map[kindred.Kind]float64 `json:"weights"`
+	// Signals refine what events of a kind weigh, by their values.
+	Signals map[kindred.Kind]Signal `json:"signals,omitempty"`
+	// Confidence turns summed weights into what models learn from.
+	Confidence Confidence `json:"confidence,omitzero"`
+	// Debias weighs events by how likely they were to happen.
+	Debias Debias `json:"debias,omitzero"`
 	// HalfLife is the age at which an event counts half; 0: age is no matter.
-	HalfLife time.Duration
+	HalfLife time.Duration `json:"half_life_ns,omitempty"`
 	// MinRating is the least rating that counts as liking; 0: 0.6 of the
 	// highest rating seen.
-	MinRating float64
+	MinRating float64 `json:"min_rating,omitempty"`
 	// MinUser and MinItem are how many distinct partners a user and an item
 	// need to stay (the k-core); below 2 everyone with a partner stays.
-	MinUser, MinItem int
+	MinUser int `json:"min_user,omitempty"`
+	MinItem int `json:"min_item,omitempty"`
 	// MaxWeight bounds the summed weight of a user and an item; 0: no bound.
-	MaxWeight float64
+	MaxWeight float64 `json:"max_weight,omitempty"`
 	// CountRepeats lets a hold-out's cases count what users returned to, as
 	// where purchases repeat; otherwise only what was new to them counts.
-	CountRepeats bool
+	CountRepeats bool `json:"count_repeats,omitempty"`
 }
 
 // Defaults returns the settings that suit most shops.
@@ -64,7 +71,7 @@ func (s Settings) Validate() error {
 	if !inRange(s.MaxWeight) {
 		fault("max_weight is %g (use 0 to 1e6)", s.MaxWeight)
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, s.validateSignals(), s.Confidence.validate(), s.Debias.validate())...)
 }
 
 func inRange(weight float64) bool { return weight >= 0 && weight <= 1e6 }

@@ -83,6 +83,7 @@ func (b *Builder) SplitAt(cut time.Time) (*Holdout, error) {
 	// The automatic rating threshold must not know the future either.
 	past := *b
 	past.highest = highestRating(before)
+	past.scales = b.ratingScales(before, past.highest)
 	h := &Holdout{Cut: cut, repeats: b.settings.CountRepeats, Train: past.interactions(s, past.meetings(before, cut), moment)}
 	h.addCases(s, past.meetings(after, cut).liked, b.people)
 	return h, nil
@@ -91,7 +92,7 @@ func (b *Builder) SplitAt(cut time.Time) (*Holdout, error) {
 func highestRating(records []record) float32 {
 	var highest float32
 	for _, r := range records {
-		if r.effect == rates {
+		if r.effect == Rates {
 			highest = max(highest, r.amount)
 		}
 	}

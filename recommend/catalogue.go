@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"kindred"
+	"kindred/dataset"
 	"kindred/linalg"
 )
 
@@ -333,6 +334,14 @@ func (c *catalogue) get(id kindred.ItemID) (*kindred.Item, bool) {
 	defer c.mu.RUnlock()
 	item, known := c.items[id]
 	return item, known
+}
+
+// length returns how long an item takes, in seconds; 0: not known.
+func (c *catalogue) length(id kindred.ItemID) float64 {
+	if item, known := c.get(id); known {
+		return dataset.LengthOf(item.Attributes)
+	}
+	return 0
 }
 
 func (c *catalogue) isDeleted(id kindred.ItemID) bool {

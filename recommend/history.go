@@ -3,7 +3,9 @@ package recommend
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -133,8 +135,9 @@ const visitsInStep = 4
 // leave the cache, so that the next request reads it from the store again.
 type histories struct {
 	store   Users
-	weights dataset.Settings
-	size    int // items in all profiles of the cache, at most
+	lengths dataset.Lengths
+	size    int                              // items in all profiles of the cache, at most
+	signals atomic.Pointer[dataset.Settings] // how events weigh
 	cache   *otter.Cache[kindred.UserID, *profile]
 	stripes [256]stripe // by hash of the user
 }
@@ -146,7 +149,7 @@ type stripe struct {
 	changes uint64
 }
 
-func newHistories(store Users, weights dataset.Settings, size int) (*histories, error) {
+func newHistories(store Users, signals *dataset.Settings, lengths dataset.Lengths, size int) (*histories, error) {
 	cache, err := otter.New(&otter.Options[kindred.UserID, *profile]{
 		MaximumWeight: uint64(size),
 		Weigher:       func(_ kindred.UserID, p *profile) uint32 { return uint32(p.size()) },
@@ -154,7 +157,18 @@ func newHistories(store Users, weights dataset.Settings, size int) (*histories, 
 	if err != nil {
 		return nil, err
 	}
-	return &histories{store: store, weights: weights, size: size, cache: cache}, nil
+	h := &histories{store: store, lengths: lengths, size: size, cache: cache}
+	h.signals.Store(signals)
+	return h, nil
+}
+
+// weighBy makes all histories be weighed by these settings from now on.
+func (h *histories) weighBy(signals *dataset.Settings) {
+	if reflect.DeepEqual(h.signals.Load(), signals) {
+		return
+	}
+	h.signals.Store(signals) // before what is cached goes: what is read meanwhile is not kept
+	h.forgetAll()
 }
 
 // warm reads the profiles of those who were there lately, the latest first,
@@ -202,7 +216,7 @@ func (h *histories) of(ctx context.Context, user kindred.UserID) (*profile, erro
 		return nil, err
 	}
 	slices.Reverse(events)
-	p := (&profile{attributes: described.Attributes}).after(events, h.weights)
+	p := (&profile{attributes: described.Attributes}).after(events, h.signals.Load(), h.lengths)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes == before {
@@ -232,17 +246,17 @@ func (h *histories) forgetAll() {
 }
 
 // after returns the profile as it is after further events, oldest first. It
-// weighs them as dataset.Builder does, except that a refund takes nothing back:
-// the item was wanted. Whatever was done with an item makes it known; being
-// shown it (impression) does not, nor does searching.
-func (p *profile) after(events []kindred.Event, weights dataset.Settings) *profile {
+// weighs them as dataset.Builder does, by the same rules, except that a refund
+// takes nothing back: the item was wanted. Whatever was done with an item makes
+// it known; being shown it (impression) does not, nor does searching.
+func (p *profile) after(events []kindred.Event, signals *dataset.Settings, lengths dataset.Lengths) *profile {
 	all := slices.Concat(p.steps, p.other)
 	visits := slices.Clone(p.visits)
 	place := make(map[kindred.ItemID]int, len(all)+len(events))
 	for i := range all {
 		place[all[i].item] = i
 	}
-	least := leastRating(events, weights)
+	scale := ratingScale(all, events, signals)
 	for i := range events {
 		e := &events[i]
 		if e.Item == "" || e.Kind == kindred.Impression || e.Kind == kindred.Search {
@@ -254,12 +268,12 @@ func (p *profile) after(events []kindred.Event, weights dataset.Settings) *profi
 			place[e.Item] = at
 			all = append(all, step{item: e.Item})
 		}
-		weight := weightOf(e, weights, least)
-		all[at].take(e, weight, weights)
+		effect, amount := signals.Effect(e, lengths)
+		counted := all[at].take(e, effect, amount, &scale, signals)
 		switch {
-		case e.Kind == kindred.Dislike:
+		case effect == dataset.Erases:
 			visits = slices.DeleteFunc(visits, func(v visit) bool { return int(v.step) == at })
-		case weight > 0:
+		case counted:
 			visits = append(visits, visit{e.Time.UnixMilli(), int32(at)})
 		}
 	}
@@ -293,35 +307,65 @@ func arrange(all []step, visits []visit) *profile {
 	return next
 }
 
-// take counts an event of the step's item.
-func (s *step) take(e *kindred.Event, weight float64, weights dataset.Settings) {
-	if e.Kind == kindred.Dislike {
+// take lets an event of the step's item have its effect, and says whether it
+// counted as liking.
+func (s *step) take(
+	e *kindred.Event, effect dataset.Effect, amount float64, scale *dataset.RatingScale, signals *dataset.Settings,
+) (counted bool) {
+	switch effect {
+	case dataset.Erases:
 		s.weight, s.isRejected = 0, true
-		return
-	}
-	if e.Kind == kindred.Rating && counts(e.Kind, weights) {
+		return false
+	case dataset.Rejects:
+		s.isRejected = true
+		return false
+	case dataset.Rates:
 		s.isRated, s.rating = true, float32(e.Value)
-		s.isRejected = s.isRejected || weight <= 0
+		if amount, counted = scale.Weigh(s.rating); !counted {
+			s.isRejected = true
+			return false
+		}
+	case dataset.Adds, dataset.Buys:
+	case dataset.Refunds, dataset.Nothing:
+		return false
 	}
-	if weight <= 0 {
-		return
+	if amount <= 0 {
+		return false
 	}
 	at := e.Time.UnixMilli()
-	s.weight = s.weight*decay(at-s.time, weights.HalfLife) + weight
+	s.weight = s.weight*decay(at-s.time, signals.HalfLife) + amount
 	s.time, s.isRejected = at, false
 	if strength(e.Kind) >= strength(s.kind) {
 		s.kind = e.Kind
 	}
+	return true
 }
 
-// counts says whether a kind teaches anything.
-func counts(kind kindred.Kind, weights dataset.Settings) bool {
-	weight, named := weights.Weights[kind]
-	return !named || weight > 0
+// ratingScale is what the user's ratings are worth, as far as they are known
+// here: the last of each item, and of all scales only what the user ever gave.
+func ratingScale(known []step, events []kindred.Event, signals *dataset.Settings) dataset.RatingScale {
+	last, highest := map[kindred.ItemID]float32{}, 0.
+	for i := range known {
+		if known[i].isRated {
+			last[known[i].item] = known[i].rating
+		}
+	}
+	for i := range events {
+		if e := &events[i]; e.Kind == kindred.Rating {
+			last[e.Item] = float32(e.Value)
+			highest = max(highest, e.Value)
+		}
+	}
+	ratings := make([]float32, 0, len(last))
+	for _, item := range slices.Sorted(maps.Keys(last)) { // sums in one order
+		ratings = append(ratings, last[item])
+		highest = max(highest, float64(last[item]))
+	}
+	return signals.RatingScale(ratings, highest)
 }
 
 // weightAt is what a step still weighs; 0 if next to nothing, as in training.
-func (s *step) weightAt(now time.Time, weights dataset.Settings) float64 {
+func (s *step) weightAt(now time.Time, weights *dataset.Settings) float64 {
 	weight := s.weight * decay(now.UnixMilli()-s.time, weights.HalfLife)
 	if weights.MaxWeight > 0 {
 		weight = min(weight, weights.MaxWeight)
@@ -338,35 +382,6 @@ func decay(age int64, halfLife time.Duration) float64 {
 		return 1
 	}
 	return math.Exp2(-float64(age) * float64(time.Millisecond) / float64(halfLife))
-}
-
-func weightOf(e *kindred.Event, weights dataset.Settings, leastRating float64) float64 {
-	switch {
-	case e.Kind == kindred.Refund, e.Kind == kindred.Dislike:
-		return 0
-	case e.Kind == kindred.Rating && e.Value < leastRating:
-		return 0
-	}
-	if w, known := weights.Weights[e.Kind]; known {
-		return w
-	}
-	return 1
-}
-
-// leastRating is the rating from which on one counts as liking: as set, else
-// .6 of the highest the user ever gave, which is all that is known here of the
-// scale.
-func leastRating(events []kindred.Event, weights dataset.Settings) float64 {
-	if weights.MinRating != 0 {
-		return weights.MinRating
-	}
-	highest := 0.0
-	for i := range events {
-		if events[i].Kind == kindred.Rating {
-			highest = math.Max(highest, events[i].Value)
-		}
-	}
-	return 0.6 * highest
 }
 
 // Strengths order kinds by how well they explain a recommendation.
@@ -388,7 +403,7 @@ func strength(kind kindred.Kind) int {
 }
 
 // with returns the profile as it is after a session at hand.
-func (p *profile) with(session []SessionItem, weights dataset.Settings, now time.Time) *profile {
+func (p *profile) with(session []SessionItem, signals *dataset.Settings, now time.Time) *profile {
 	if len(session) == 0 {
 		return p
 	}
@@ -400,12 +415,12 @@ func (p *profile) with(session []SessionItem, weights dataset.Settings, now time
 		}
 		events = append(events, e)
 	}
-	return p.after(events, weights)
+	return p.after(events, signals, nil)
 }
 
 // history translates the profile into a model's indices, weights as they are
 // now; items the model does not know are left out. dst's slices are reused.
-func (p *profile) history(dst *dataset.History, items *dataset.Dict, weights dataset.Settings, now time.Time) {
+func (p *profile) history(dst *dataset.History, items *dataset.Dict, weights *dataset.Settings, weighing *dataset.Weighing, now time.Time) {
 	*dst = dataset.History{
 		Items: dst.Items[:0], Weights: dst.Weights[:0], Times: dst.Times[:0], Steps: dst.Steps[:0], StepTimes: dst.StepTimes[:0],
 		Rated: dst.Rated[:0], Ratings: dst.Ratings[:0], Disliked: dst.Disliked[:0], Now: now.Unix(),
@@ -422,6 +437,7 @@ func (p *profile) history(dst *dataset.History, items *dataset.Dict, weights dat
 		dst.Times = append(dst.Times, s.time/1000)
 		addRating(dst, s, index)
 	}
+	weighing.Weigh(dst.Items, dst.Weights)
 	for _, v := range p.visits {
 		if index := found.steps[v.step]; index >= 0 && (weights.HalfLife == 0 || p.steps[v.step].weightAt(now, weights) > 0) {
 			dst.Steps = append(dst.Steps, index)

@@ -2,6 +2,7 @@ package recommend
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -18,7 +19,8 @@ import (
 // makes of the same events.
 func TestWeightsAreThoseOfTraining(t *testing.T) {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	kinds := []kindred.Kind{"view", "purchase", "dislike", "rating", "like", "impression", "search", "own_kind"}
+	kinds := []kindred.Kind{"view", "purchase", "dislike", "rating", "like", "impression", "search", "own_kind", "play", "skip"}
+	lengths := func(item kindred.ItemID) float64 { return map[kindred.ItemID]float64{"1": 4, "2": 5, "3": 10}[item] }
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		s := dataset.Defaults()
@@ -29,12 +31,20 @@ func TestWeightsAreThoseOfTraining(t *testing.T) {
 		if r.IntN(2) == 0 {
 			s.MaxWeight = 6
 		}
+		if r.IntN(3) > 0 {
+			refine(&s, r)
+		}
 		b := dataset.NewBuilder(s)
+		for i := range 8 {
+			id := kindred.ItemID(fmt.Sprint(i))
+			b.AddItem(&kindred.Item{ID: id, Attributes: kindred.Attributes{"duration_seconds": kindred.NumberOf(lengths(id))}})
+		}
 		var events []kindred.Event
 		for n := range r.IntN(40) {
 			e := kindred.Event{
 				User: "u", Item: kindred.ItemID(fmt.Sprint(r.IntN(8))), Kind: kinds[r.IntN(len(kinds))],
 				Value: float64(1 + r.IntN(5)), Time: now.Add(time.Duration(n-50) * 7 * time.Minute),
+				Position: r.IntN(4), Context: contexts[r.IntN(len(contexts))],
 			}
 			events = append(events, e)
 			b.Add(&e)
@@ -48,16 +58,19 @@ func TestWeightsAreThoseOfTraining(t *testing.T) {
 			want = x.History(0)
 		}
 		cut := 0
-		if s.MinRating > 0 && len(events) > 0 { // a session's ratings know no others
+		if s.MinRating > 0 && s.Signals["rating"].Normalise == "" && len(events) > 0 { // a session's ratings know no others
 			cut = r.IntN(len(events))
 		}
 		var got dataset.History
-		new(profile).after(events[:cut], s).after(events[cut:], s).history(&got, x.Items, s, now)
+		new(profile).after(events[:cut], &s, lengths).after(events[cut:], &s, lengths).history(&got, x.Items, &s, x.Weighing, now)
 		if !slices.Equal(got.Items, want.Items) || !slices.Equal(got.Times, want.Times) {
 			t.Fatalf("seed %d: got %+v, want %+v", seed, got, want)
 		}
 		if !slices.Equal(got.Steps, want.Steps) || !slices.Equal(got.StepTimes, want.StepTimes) {
 			t.Fatalf("seed %d: steps %v at %v, want %v at %v", seed, got.Steps, got.StepTimes, want.Steps, want.StepTimes)
+		}
+		if x.Users.Len() == 0 { // nothing liked: no user of training
+			continue
 		}
 		if !maps.Equal(ratings(got), ratings(want)) {
 			t.Fatalf("seed %d: ratings %v, want %v", seed, ratings(got), ratings(want))
@@ -66,11 +79,34 @@ func TestWeightsAreThoseOfTraining(t *testing.T) {
 			t.Fatalf("seed %d: disliked %v, want %v", seed, got.Disliked, want.Disliked)
 		}
 		for i := range want.Weights {
-			if math.Abs(float64(got.Weights[i]-want.Weights[i])) > 1e-5 {
+			if math.Abs(float64(got.Weights[i]-want.Weights[i])) > 1e-5*max(1, math.Abs(float64(want.Weights[i]))) {
 				t.Fatalf("seed %d: weights %v, want %v", seed, got.Weights, want.Weights)
 			}
 		}
 	}
+}
+
+// refine draws settings of every sort.
+func refine(s *dataset.Settings, r *rand.Rand) {
+	three, half := 3., .5
+	s.Signals = map[kindred.Kind]dataset.Signal{
+		"view":     {From: dataset.DwellReading, Grade: dataset.StepsGrade, Steps: []dataset.Step{{From: 2, Weight: 1}, {From: 9, Weight: 2}}, Missing: &half},
+		"play":     {From: dataset.CompletionReading, Min: &half, Below: dataset.DislikeBelow, Grade: dataset.LinearGrade, Max: .9},
+		"own_kind": {From: dataset.ScrollReading, Grade: dataset.LogGrade, Unit: .5, Base: .1},
+		"purchase": {Grade: dataset.LogGrade, Min: &three}, "skip": {Negative: true},
+		"rating": {
+			Normalise: []dataset.Normalise{dataset.AsGiven, dataset.NormaliseMean, dataset.NormaliseZScore, dataset.NormaliseQuantile}[r.IntN(4)],
+			Grade:     []dataset.Grade{dataset.ConstantGrade, dataset.LinearGrade}[r.IntN(2)], Base: 1,
+		},
+	}
+	s.Confidence.Scheme = []dataset.Scheme{"", dataset.LinearScheme, dataset.LogScheme, dataset.BM25Scheme, dataset.TFIDFScheme}[r.IntN(5)]
+	s.Debias = dataset.Debias{Logged: r.IntN(2) == 0, Curve: []float64{1, .4, .01}, Clip: 20, Popularity: float64(r.IntN(2)) / 2}
+}
+
+// contexts are what clients send along.
+var contexts = []json.RawMessage{
+	nil, []byte(`{}`), []byte(`{"dwell_seconds":1,"propensity":0.25}`), []byte(`{"dwell_seconds":12.5,"scroll_depth":0.8}`),
+	[]byte(`{"scroll_depth":0.1,"propensity":0}`), []byte(`{"dwell_seconds":"long"}`), []byte(`{"dwell_seconds":3,"other":[1]}`),
 }
 
 // ratings returns the last rating by item.
@@ -112,7 +148,7 @@ func TestProfile(t *testing.T) {
 			for _, d := range c.did {
 				events = append(events, kindred.Event{Item: "it", Kind: d.kind, Value: d.value})
 			}
-			p := new(profile).after(events, dataset.Defaults())
+			p := new(profile).after(events, defaults(), nil)
 			at := slices.IndexFunc(p.steps, func(s step) bool { return s.item == "it" })
 			isLiked, isKnown := at >= 0, at >= 0 || slices.ContainsFunc(p.other, func(s step) bool { return s.item == "it" })
 			if isLiked != c.isLiked || isKnown != c.isKnown || isLiked && strength(p.steps[at].kind) != c.speaks {
@@ -126,11 +162,11 @@ func TestProfile(t *testing.T) {
 // on top, and what is disliked goes.
 func TestWithSession(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	s := dataset.Defaults()
+	s := defaults()
 	p := new(profile).after([]kindred.Event{
 		{Item: "a", Kind: kindred.Purchase, Time: now.Add(-3 * time.Hour)},
 		{Item: "b", Kind: kindred.View, Time: now.Add(-2 * time.Hour)},
-	}, s)
+	}, s, nil)
 	before := fmt.Sprint(p)
 	got := p.with([]SessionItem{{Item: "a"}, {Item: "b", Kind: kindred.Dislike}, {Item: "c"}}, s, now)
 	if len(got.steps) != 2 || got.steps[0].item != "a" || got.steps[0].weight != 6 || got.steps[1].item != "c" || len(got.other) != 1 || got.other[0].item != "b" {
@@ -142,6 +178,11 @@ func TestWithSession(t *testing.T) {
 	if got := got.with([]SessionItem{{Item: "b"}}, s, now); len(got.other) != 0 || len(got.steps) != 3 {
 		t.Errorf("liked again: %+v", got)
 	}
+}
+
+func defaults() *dataset.Settings {
+	s := dataset.Defaults()
+	return &s
 }
 
 // known is a store with histories of ten items, which counts who asks.
@@ -169,7 +210,7 @@ func (*known) User(context.Context, kindred.UserID) (kindred.User, error) {
 // room for, and not to be read again.
 func TestWarm(t *testing.T) {
 	k := &known{users: []kindred.UserID{"a", "b", "c", "d", "e"}}
-	h, err := newHistories(k, dataset.Defaults(), 41) // room for three, of 13 each
+	h, err := newHistories(k, defaults(), nil, 41) // room for three, of 13 each
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +220,7 @@ func TestWarm(t *testing.T) {
 	if want := k.users[:4]; !slices.Equal(k.asked, want) { // that there is no room for the fourth is known when it is read
 		t.Fatalf("read %q, want %q", k.asked, want)
 	}
-	roomy, err := newHistories(k, dataset.Defaults(), 1000)
+	roomy, err := newHistories(k, defaults(), nil, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,10 @@ type view struct {
 	learned model.Learned
 	index   *ann.Exact        // of an Embedded, else nil
 	users   *dataset.Encoding // how users' attributes are told to it; nil: not at all
+	// weighing is what training made of a history's weights, signals how it
+	// weighed events; nil: nothing, and as configured.
+	weighing *dataset.Weighing
+	signals  *dataset.Settings
 	// popular are a Popularity's items, best first; trending those on the rise.
 	popular, trending []linalg.Scored
 
@@ -41,7 +45,7 @@ type view struct {
 }
 
 func newView(loaded *registry.Loaded) *view {
-	v := &view{version: loaded.Version, items: loaded.Items, learned: loaded.Learned, users: loaded.UserEncoding}
+	v := &view{version: loaded.Version, items: loaded.Items, learned: loaded.Learned, users: loaded.UserEncoding, weighing: loaded.Weighing, signals: loaded.Signals}
 	switch learned := loaded.Learned.(type) {
 	case model.Embedded:
 		v.index = ann.NewExact(learned.ItemVectors())
@@ -101,7 +105,12 @@ func (s *Service) Reload(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	signals := s.weights
+	if next.personal != nil && next.personal.signals != nil {
+		signals = next.personal.signals
+	}
 	s.catalogue.attach(next.all(), s.now(), func() { s.live.Store(next) })
+	s.histories.weighBy(signals)
 	s.generation = generation
 	s.metrics.ReloadFailures.Add(float64(len(r.faults)))
 	return errors.Join(r.faults...)

@@ -54,7 +54,9 @@ type Models interface {
 
 // Config says how to recommend.
 type Config struct {
-	Weights   dataset.Settings // how events weigh; training's
+	// Weights say how events weigh where no personal model is live: one that is
+	// live is asked with histories weighed as its training weighed them.
+	Weights   dataset.Settings
 	Histories int              // items in all the histories kept in memory; 0: 2,000,000, about 200 MB
 	Metrics   *metric.Metrics  // nil: not counted
 	Logger    *slog.Logger     // for the background work; nil: silent
@@ -65,7 +67,7 @@ type Config struct {
 type Service struct {
 	store     Store
 	models    Models
-	weights   dataset.Settings
+	weights   *dataset.Settings // see Config
 	metrics   *metric.Metrics
 	log       *slog.Logger
 	now       func() time.Time
@@ -102,13 +104,14 @@ func New(ctx context.Context, cfg Config, store Store, models Models) (*Service,
 	if cfg.Weights.Weights == nil {
 		cfg.Weights.Weights = dataset.Defaults().Weights
 	}
-	histories, err := newHistories(store, cfg.Weights, cfg.Histories)
+	catalogue := newCatalogue()
+	histories, err := newHistories(store, &cfg.Weights, catalogue.length, cfg.Histories)
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{
-		store: store, models: models, weights: cfg.Weights, metrics: cfg.Metrics, log: cfg.Logger, now: cfg.Now,
-		catalogue: newCatalogue(), histories: histories, exposures: newExposures(store, cfg.Metrics, cfg.Logger),
+		store: store, models: models, weights: &cfg.Weights, metrics: cfg.Metrics, log: cfg.Logger, now: cfg.Now,
+		catalogue: catalogue, histories: histories, exposures: newExposures(store, cfg.Metrics, cfg.Logger),
 	}
 	s.live.Store(&live{})
 	if s.storeVersion, err = store.DataVersion(ctx); err != nil { // before what is read
@@ -215,7 +218,8 @@ func (s *Service) newList(ctx context.Context, ask *Request) (*list, error) {
 		l = &list{Service: s, chosen: map[kindred.ItemID]bool{}}
 	}
 	l.live, l.now, l.ask = s.live.Load(), s.now(), ask
-	l.taste = taste.with(ask.Session, s.weights, l.now)
+	l.signals = s.histories.signals.Load()
+	l.taste = taste.with(ask.Session, l.signals, l.now)
 	l.start, l.last = start, start
 	l.items = make([]Item, 0, min(ask.N, maxReserved))
 	l.hide(ask.Exclude...)
@@ -231,7 +235,7 @@ const maxReserved = 500
 
 func (s *Service) release(l *list) {
 	clear(l.chosen)
-	l.live, l.ask, l.taste, l.items, l.stages, l.lead, l.context = nil, nil, nil, nil, nil, nil, 0
+	l.live, l.ask, l.signals, l.taste, l.items, l.stages, l.lead, l.context = nil, nil, nil, nil, nil, nil, nil, 0
 	s.lists.Put(l)
 }
 

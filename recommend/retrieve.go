@@ -28,6 +28,7 @@ type list struct {
 	now     time.Time
 	ask     *Request
 	taste   *profile
+	signals *dataset.Settings // how taste was weighed
 	items   []Item
 	context int                     // items that go with the context item: the first so many
 	lead    *view                   // whose model gave the first item; nil: none
@@ -98,7 +99,7 @@ func (l *list) skipFor(v *view) linalg.Bits {
 // know translates what is known of the user for a view, and says whether that
 // is anything to ask it with: a history, or attributes.
 func (l *list) know(v *view) bool {
-	l.taste.history(&l.history, v.items, l.weights, l.now)
+	l.taste.history(&l.history, v.items, l.signals, v.weighing, l.now)
 	l.history.Features, l.history.FeatureValues = l.taste.features(v.users)
 	return len(l.history.Items) > 0 || len(l.history.Features) > 0 && len(l.taste.attributes) > 0
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 
 	"kindred"
 	"kindred/dataset"
@@ -19,14 +20,17 @@ import (
 )
 
 // magic opens every artefact. After it: the number of items and their
-// identifiers, each behind its length (all uvarint), then the encoding of
-// users' attributes as JSON ("null": none) behind its length, then the learned
-// shape as model writes it.
-const magic = "kindred artefact 2\n"
+// identifiers, each behind its length (all uvarint), then as JSON ("null":
+// none), each behind its length, the encoding of users' attributes and what
+// became of weights, then the learned shape as model writes it.
+const magic = "kindred artefact 3\n"
 
-// magicPlain opens artefacts written before there was an encoding in them. They
-// are read all the same.
-const magicPlain = "kindred artefact 1\n"
+// Artefacts written before there was any JSON in them, or of weights, open with
+// these. They are read all the same.
+const (
+	magicPlain   = "kindred artefact 1\n"
+	magicEncoded = "kindred artefact 2\n"
+)
 
 // writeArtefact writes and syncs an artefact and returns its hash and size.
 func writeArtefact(path string, content *Loaded) (hash string, size int64, err error) {
@@ -59,15 +63,17 @@ func encode(w *bufio.Writer, content *Loaded) error {
 		head = binary.AppendUvarint(head, uint64(len(id)))
 		head = append(head, id...)
 	}
-	users, err := json.Marshal(content.UserEncoding)
-	if err != nil {
+	for _, part := range []any{content.UserEncoding, content.Weighing} {
+		text, err := json.Marshal(part)
+		if err != nil {
+			return err
+		}
+		head = append(binary.AppendUvarint(head, uint64(len(text))), text...)
+	}
+	if _, err := w.Write(head); err != nil {
 		return err
 	}
-	head = binary.AppendUvarint(head, uint64(len(users)))
-	if _, err := w.Write(append(head, users...)); err != nil {
-		return err
-	}
-	_, err = content.Learned.WriteTo(w)
+	_, err := content.Learned.WriteTo(w)
 	return err
 }
 
@@ -95,7 +101,7 @@ func readArtefact(path, hash string) (*Loaded, error) {
 
 func decode(r *bufio.Reader) (*Loaded, error) {
 	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(r, head); err != nil || string(head) != magic && string(head) != magicPlain {
+	if _, err := io.ReadFull(r, head); err != nil || !slices.Contains([]string{magic, magicEncoded, magicPlain}, string(head)) {
 		return nil, errors.New("registry: not an artefact that this version of kindred reads (train again)")
 	}
 	items, err := decodeItems(r)
@@ -103,9 +109,17 @@ func decode(r *bufio.Reader) (*Loaded, error) {
 		return nil, err
 	}
 	content := &Loaded{Items: items}
-	if string(head) == magic {
-		if content.UserEncoding, err = decodeEncoding(r); err != nil {
+	if string(head) != magicPlain {
+		if err := decodeJSON(r, "encoding of users", &content.UserEncoding); err != nil {
 			return nil, err
+		}
+	}
+	if string(head) == magic {
+		if err := decodeJSON(r, "weighing", &content.Weighing); err != nil {
+			return nil, err
+		}
+		if w := content.Weighing; w != nil && w.Items != nil && len(w.Items) != items.Len() {
+			return nil, fmt.Errorf("registry: the artefact names %d items and weighs %d", items.Len(), len(w.Items))
 		}
 	}
 	if content.Learned, err = model.Read(r); err != nil {
@@ -141,19 +155,19 @@ func decodeItems(r *bufio.Reader) (*dataset.Dict, error) {
 	return items, nil
 }
 
-func decodeEncoding(r *bufio.Reader) (users *dataset.Encoding, err error) {
+func decodeJSON(r *bufio.Reader, name string, into any) error {
 	size, err := binary.ReadUvarint(r)
 	if err != nil || size > math.MaxInt64 {
-		return nil, errors.New("registry: the length of the artefact's encoding of users is damaged")
+		return fmt.Errorf("registry: the length of the artefact's %s is damaged", name)
 	}
 	text, err := io.ReadAll(io.LimitReader(r, int64(size))) // grows with the bytes that really come
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := json.Unmarshal(text, &users); err != nil {
-		return nil, fmt.Errorf("registry: the artefact's encoding of users is damaged: %w", err)
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("registry: the artefact's %s is damaged: %w", name, err)
 	}
-	return users, nil
+	return nil
 }
 
 func sumOf(h *xxh3.Hasher) string {

@@ -7,7 +7,7 @@
 //	models/
 //	  20261123T222530.123Z-ials/
 //	    manifest.json   kindred.ModelVersion without its stage
-//	    artefact.bin    item dictionary, encoding of users, learned shape (artefact.go)
+//	    artefact.bin    items, encoding of users, weighing, learned shape (artefact.go)
 //	  live.json         which version plays which role, and what did before
 //
 // Invariants: a version's folder appears whole or not at all (it is written
@@ -54,6 +54,10 @@ type Loaded struct {
 	// UserEncoding is how users' attributes become the columns that the model
 	// learned from; nil if it learned from none.
 	UserEncoding *dataset.Encoding
+	// Weighing is what training made of summed weights; nil: nothing.
+	Weighing *dataset.Weighing
+	// Signals say how events were weighed; nil: not known.
+	Signals *dataset.Settings
 }
 
 // Open opens the registry in dir, creating the folder if need be.
@@ -65,7 +69,7 @@ func Open(dir string) (*Registry, error) {
 }
 
 // Register stores a model learned from data as a new candidate. Of the data it
-// keeps the items and how users' attributes were encoded. The version's name,
+// keeps the items, how users' attributes were encoded and what became of weights. The version's name,
 // hash and size are filled in from v.CreatedAt, v.Kind and the artefact.
 func (r *Registry) Register(
 	ctx context.Context, v kindred.ModelVersion, data *dataset.Interactions, learned model.Learned,
@@ -77,7 +81,7 @@ func (r *Registry) Register(
 	}
 	defer os.RemoveAll(part) //nolint:errcheck // after the rename there is nothing left; before it, the error that counts is on its way
 	v.Stage = ""
-	content := &Loaded{Items: data.Items, Learned: learned}
+	content := &Loaded{Items: data.Items, Learned: learned, Weighing: data.Weighing}
 	if data.UserFeatures != nil {
 		content.UserEncoding = data.UserFeatures.Encoding
 	}
@@ -187,6 +191,11 @@ func (r *Registry) Load(version string) (*Loaded, error) {
 			"model version %s cannot be loaded (promote another version, or train again)", version).Because(err)
 	}
 	loaded.Version = v
+	if len(v.Signals) > 0 {
+		if err := json.Unmarshal(v.Signals, &loaded.Signals); err != nil {
+			return nil, kindred.Errorf(kindred.Unavailable, "the signals of model version %s do not read (train again)", version).Because(err)
+		}
+	}
 	return loaded, nil
 }
 

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
+	"reflect"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +48,24 @@ func TestRegisterLoad(t *testing.T) {
 	if len(cols) == 0 || !slices.Equal(cols, wantCols) || !slices.Equal(vals, wantVals) {
 		t.Errorf("a user's columns: got %v %v, want %v %v", cols, vals, wantCols, wantVals)
 	}
+	if !reflect.DeepEqual(loaded.Weighing, data().Weighing) || loaded.Signals != nil {
+		t.Errorf("weighing: got %+v; signals that nobody said: %+v", loaded.Weighing, loaded.Signals)
+	}
+}
+
+// TestSignals expects a version to say how events were weighed.
+func TestSignals(t *testing.T) {
+	reg, half := open(t), .5
+	want := dataset.Defaults()
+	want.HalfLife = time.Hour
+	want.Signals = map[kindred.Kind]dataset.Signal{"view": {From: dataset.DwellReading, Min: &half}}
+	text, err := json.Marshal(want)
+	must(t, err)
+	v, err := reg.Register(t.Context(), kindred.ModelVersion{Kind: "popular", CreatedAt: moment, Signals: text}, data(), learned(t, "popular"))
+	must(t, err)
+	if loaded, err := reg.Load(v.Version); err != nil || !reflect.DeepEqual(loaded.Signals, &want) {
+		t.Errorf("got %+v, %v, want %+v", loaded.Signals, err, want)
+	}
 }
 
 // TestOlderArtefact expects what was written before encodings were kept to
@@ -59,7 +79,14 @@ func TestOlderArtefact(t *testing.T) {
 	if err != nil || loaded.Items.Len() != 3 || loaded.Learned.Shape() != learned(t, "itemknn").Shape() || loaded.UserEncoding != nil {
 		t.Errorf("got %+v, %v", loaded, err)
 	}
-	later := bytes.Replace(older.Bytes(), []byte("artefact 1"), []byte("artefact 3"), 1)
+	var encoded bytes.Buffer
+	encoded.WriteString("kindred artefact 2\n\x03\x01a\x01b\x01c\x04null")
+	_, err = learned(t, "itemknn").WriteTo(&encoded)
+	must(t, err)
+	if loaded, err := decodeBytes(encoded.Bytes()); err != nil || loaded.Items.Len() != 3 || loaded.Weighing != nil {
+		t.Errorf("got %+v, %v", loaded, err)
+	}
+	later := bytes.Replace(older.Bytes(), []byte("artefact 1"), []byte("artefact 4"), 1)
 	if _, err := decodeBytes(later); err == nil || !strings.Contains(err.Error(), "train again") {
 		t.Errorf("a later format: %v", err)
 	}
@@ -288,6 +315,7 @@ func data() *dataset.Interactions {
 			Starts: []int{0, 2, 3}, Cols: []int32{0, 1, 1}, Vals: []float32{1, 1, 1}, Width: 3,
 		},
 		Times:        []int64{1, 2, 3},
+		Weighing:     &dataset.Weighing{Confidence: dataset.Confidence{Scheme: dataset.BM25Scheme, K1: 100, B: .8}, MeanLength: 1.5, Items: []float32{1, 2, 0}},
 		UserFeatures: dataset.Describe([]kindred.Attributes{{"age": kindred.NumberOf(30)}, {"age": kindred.NumberOf(50)}, {}}),
 	}
 }
