@@ -91,6 +91,17 @@ func (b *Builder) Add(e *kindred.Event) {
 
 func (b *Builder) length(item kindred.ItemID) float64 { return LengthOf(b.catalogue[string(item)]) }
 
+// Settings returns the settings with what the data says where they leave it
+// open: the least rating that counts. So whoever weighs a single history by
+// them weighs it as Build does.
+func (b *Builder) Settings() Settings {
+	s := b.settings
+	if rating := s.Signals[kindred.Rating]; s.MinRating == 0 && rating.Min == nil && rating.Normalise == AsGiven {
+		s.MinRating = 0.6 * float64(b.highest)
+	}
+	return s
+}
+
 // Build makes the interactions of all events, aged relative to now; an event
 // later than now counts as new. Users and items are numbered in the order of
 // their identifiers; left out are those without a partner, unless they are items

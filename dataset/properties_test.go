@@ -111,10 +111,11 @@ func TestMaxWeight(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	if err := Defaults().Validate(); err != nil {
+	defaults := Defaults()
+	if err := defaults.Validate(); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
-	if err := (Settings{}).Validate(); err != nil {
+	if err := new(Settings).Validate(); err != nil {
 		t.Errorf("the zero settings: %v", err)
 	}
 	for want, s := range map[string]Settings{
@@ -140,7 +141,7 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%q: SplitAt takes it", want)
 		}
 	}
-	all := Settings{HalfLife: -1, MaxWeight: -1, MinItem: -1}.Validate()
+	all := (&Settings{HalfLife: -1, MaxWeight: -1, MinItem: -1}).Validate()
 	if n := len(strings.Split(all.Error(), "\n")); n != 3 {
 		t.Errorf("three faults are reported as %v", all)
 	}

@@ -49,7 +49,7 @@ func Defaults() Settings {
 }
 
 // Validate reports every setting out of range, by name.
-func (s Settings) Validate() error {
+func (s *Settings) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) {
 		faults = append(faults, kindred.Errorf(kindred.Invalid, format, args...))

@@ -131,12 +131,14 @@ type surroundings struct {
 	Propensity *float64 `json:"propensity"`
 }
 
-// surroundingsOf reads a context; what is no number is not there.
-func surroundingsOf(e *kindred.Event) (s surroundings) {
-	if len(e.Context) > 0 && json.Unmarshal(e.Context, &s) != nil {
+// surroundings reads an event's context, if anything of it is asked for; what is
+// no number is not there.
+func (s *Settings) surroundings(e *kindred.Event, signal *Signal) (around surroundings) {
+	isAsked := s.Debias.Logged || signal.From == DwellReading || signal.From == ScrollReading
+	if isAsked && len(e.Context) > 0 && json.Unmarshal(e.Context, &around) != nil {
 		return surroundings{}
 	}
-	return s
+	return around
 }
 
 // Lengths says how long an item takes, in seconds; 0: not known.
@@ -211,34 +213,39 @@ func (s *Settings) Effect(e *kindred.Event, lengths Lengths) (effect Effect, amo
 	case e.Kind == kindred.Rating:
 		return Rates, e.Value
 	}
-	var around surroundings
-	if refined && (signal.From == DwellReading || signal.From == ScrollReading) || s.Debias.Logged {
-		around = surroundingsOf(e)
-	}
+	around := s.surroundings(e, &signal)
 	if refined {
-		x, has := signal.read(e, &around, lengths)
-		switch {
-		case !has:
-			if signal.Missing != nil {
-				weight *= *signal.Missing
-			}
-		case !(x >= signal.least()):
-			if signal.Below == DislikeBelow {
-				return Rejects, weight
-			}
-			return Nothing, 0
-		default:
-			weight *= signal.grade(x)
+		grade, rejects := signal.weigh(e, &around, lengths)
+		if rejects {
+			return Rejects, weight
 		}
+		weight *= grade
 	}
 	weight *= s.Debias.factor(e, &around)
-	if !(weight > 0) {
+	switch {
+	case !(weight > 0):
 		return Nothing, 0
-	}
-	if e.Kind == kindred.Purchase {
+	case e.Kind == kindred.Purchase:
 		return Buys, weight
+	default:
+		return Adds, weight
 	}
-	return Adds, weight
+}
+
+// weigh returns the grade of an event, 0 if it teaches nothing, or that it
+// rejects.
+func (s *Signal) weigh(e *kindred.Event, around *surroundings, lengths Lengths) (grade float64, rejects bool) {
+	x, has := s.read(e, around, lengths)
+	switch {
+	case has && x >= s.least():
+		return s.grade(x), false
+	case has:
+		return 0, s.Below == DislikeBelow
+	case s.Missing != nil:
+		return *s.Missing, false
+	default:
+		return 1, false
+	}
 }
 
 // RejectionWeight is what a rejection weighs: as much as a like.
@@ -276,44 +283,45 @@ func (s *Signal) validate(kind kindred.Kind) error {
 	fault := func(format string, args ...any) {
 		faults = append(faults, kindred.Errorf(kindred.Invalid, "signal %s: "+format, append([]any{kind}, args...)...))
 	}
-	if kind == kindred.Refund || kind == kindred.Dislike {
-		fault("its meaning is fixed (leave it out)")
-	}
 	oneOf(fault, "from", s.From, ValueReading, DwellReading, ScrollReading, CompletionReading)
 	oneOf(fault, "grade", s.Grade, ConstantGrade, LinearGrade, LogGrade, StepsGrade)
 	oneOf(fault, "below", s.Below, IgnoreBelow, DislikeBelow)
 	oneOf(fault, "normalise", s.Normalise, NormaliseMean, NormaliseZScore, NormaliseQuantile)
-	if kind != kindred.Rating && s.Normalise != AsGiven {
+	switch {
+	case kind == kindred.Refund || kind == kindred.Dislike:
+		fault("its meaning is fixed (leave it out)")
+	case kind == kindred.Rating:
+		if s.From != "" && s.From != ValueReading || s.Negative || s.Missing != nil || s.Below == IgnoreBelow {
+			fault("a rating is its value, and a low one a rejection (leave from, below, missing and negative out)")
+		}
+	case s.Normalise != AsGiven:
 		fault("normalise is for ratings alone")
 	}
-	if kind == kindred.Rating && (s.From != "" && s.From != ValueReading || s.Negative || s.Missing != nil || s.Below == IgnoreBelow) {
-		fault("a rating is its value, and a low one a rejection (leave from, below, missing and negative out)")
-	}
+	s.validateNumbers(fault)
+	return errors.Join(faults...)
+}
+
+func (s *Signal) validateNumbers(fault func(format string, args ...any)) {
 	if (s.Grade == StepsGrade) != (len(s.Steps) > 0) || len(s.Steps) > maxSteps {
 		fault("grade is %q with %d steps (steps go with grade: steps, 1 to %d of them)", s.Grade, len(s.Steps), maxSteps)
 	}
 	if !slices.IsSortedFunc(s.Steps, func(a, b Step) int { return cmp.Compare(a.From, b.From) }) {
 		fault("steps do not ascend")
 	}
-	numbers := map[string]float64{"base": s.Base, "unit": s.Unit, "max": s.Max}
-	for name, x := range map[string]*float64{"min": s.Min, "missing": s.Missing} {
-		if x != nil {
-			numbers[name] = *x
-		}
-	}
 	for n, step := range s.Steps {
-		numbers["weight of a step"] = max(numbers["weight of a step"], step.Weight)
 		if math.IsNaN(step.From) || !inRange(step.Weight) {
 			fault("step %d is %g from %g on (use weights of 0 to 1e6)", n+1, step.Weight, step.From)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(numbers)) {
-		x := numbers[name]
-		if math.IsNaN(x) || math.Abs(x) > 1e6 || x < 0 && name != "min" && name != "base" {
-			fault("%s is %g (use a number up to 1e6, not negative but for min and base)", name, x)
+	for _, number := range []struct {
+		name string
+		x    *float64
+		most float64 // below zero
+	}{{"base", &s.Base, 1e6}, {"max", &s.Max, 0}, {"min", s.Min, 1e6}, {"missing", s.Missing, 0}, {"unit", &s.Unit, 0}} {
+		if number.x != nil && !(*number.x >= -number.most && *number.x <= 1e6) {
+			fault("%s is %g (use %g to 1e6)", number.name, *number.x, 0-number.most)
 		}
 	}
-	return errors.Join(faults...)
 }
 
 // oneOf reports a name that is not among those allowed; the empty one is.

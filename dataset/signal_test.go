@@ -90,7 +90,7 @@ func TestEffect(t *testing.T) {
 	s.Weights["share"] = 2
 	s.Signals = map[kindred.Kind]Signal{
 		"view":     {From: DwellReading, Grade: StepsGrade, Steps: []Step{{5, .5}, {30, 2}}, Missing: &zero},
-		"play":     {From: CompletionReading, Min: ptr(.1), Below: DislikeBelow, Grade: LinearGrade, Max: 1},
+		"play":     {From: CompletionReading, Min: new(.1), Below: DislikeBelow, Grade: LinearGrade, Max: 1},
 		"click":    {From: ScrollReading, Grade: LogGrade, Unit: .25, Base: .5},
 		"purchase": {Grade: LinearGrade, Unit: 2, Max: 3},
 		"like":     {Min: &two},
@@ -145,8 +145,6 @@ func TestEffect(t *testing.T) {
 		t.Error("whether durations are asked for is mistaken")
 	}
 }
-
-func ptr(x float64) *float64 { return &x }
 
 // TestDebias expects an event to count 1/θ, bounded.
 func TestDebias(t *testing.T) {
@@ -257,15 +255,15 @@ func TestSignalFaults(t *testing.T) {
 	for want, signal := range map[string]Signal{
 		`signal view: from is "gaze"`:                 {From: "gaze"},
 		`signal view: grade is "square"`:              {Grade: "square"},
-		`signal view: below is "forget"`:              {Min: ptr(1), Below: "forget"},
+		`signal view: below is "forget"`:              {Min: new(1.), Below: "forget"},
 		`signal view: normalise is for ratings alone`: {Normalise: NormaliseMean},
 		`grade is "steps" with 0 steps`:               {Grade: StepsGrade},
 		`grade is "" with 1 steps`:                    {Steps: []Step{{1, 1}}},
 		`steps do not ascend`:                         {Grade: StepsGrade, Steps: []Step{{2, 1}, {1, 1}}},
 		`step 1 is -1 from 0 on`:                      {Grade: StepsGrade, Steps: []Step{{0, -1}}},
 		`unit is -1`:                                  {Unit: -1},
-		`min is NaN`:                                  {Min: ptr(math.NaN())},
-		`missing is -1`:                               {Missing: ptr(-1)},
+		`min is NaN`:                                  {Min: new(math.NaN())},
+		`missing is -1`:                               {Missing: new(-1.)},
 		`max is +Inf`:                                 {Max: math.Inf(1)},
 	} {
 		s := Settings{Signals: map[kindred.Kind]Signal{"view": signal}}

@@ -36,11 +36,20 @@ type Holdout struct {
 	repeats bool // count
 }
 
-// Split cuts at the moment from which on the given share of the events lies
-// (ties at that moment all go to the later side).
+// Split cuts at the moment from which on the given share of the events lies.
 func (b *Builder) Split(share float64) (*Holdout, error) {
+	cut, err := b.Cut(share)
+	if err != nil {
+		return nil, err
+	}
+	return b.SplitAt(cut)
+}
+
+// Cut returns the moment from which on the given share of the events lies (ties
+// at that moment all go to the later side).
+func (b *Builder) Cut(share float64) (time.Time, error) {
 	if !(share > 0 && share < 1) {
-		return nil, kindred.Errorf(kindred.Invalid, "the hold-out's share is %g (use more than 0 and less than 1, as 0.1)", share)
+		return time.Time{}, kindred.Errorf(kindred.Invalid, "the hold-out's share is %g (use more than 0 and less than 1, as 0.1)", share)
 	}
 	var times []int64
 	for _, chunk := range b.chunks {
@@ -49,7 +58,7 @@ func (b *Builder) Split(share float64) (*Holdout, error) {
 		}
 	}
 	if len(times) < 2 {
-		return nil, kindred.Errorf(kindred.Conflict, "there are %d events to split (at least 2 are needed)", len(times))
+		return time.Time{}, kindred.Errorf(kindred.Conflict, "there are %d events to split (at least 2 are needed)", len(times))
 	}
 	slices.Sort(times)
 	at := min(len(times)-1, int(math.Ceil(float64(len(times))*(1-share))))
@@ -57,11 +66,11 @@ func (b *Builder) Split(share float64) (*Holdout, error) {
 	if cut == times[0] { // so many at the first moment: the cut comes after it
 		later, _ := slices.BinarySearch(times, cut+1)
 		if later == len(times) {
-			return nil, kindred.Errorf(kindred.Conflict, "all events have the same time, so none is later (give events their own times)")
+			return time.Time{}, kindred.Errorf(kindred.Conflict, "all events have the same time, so none is later (give events their own times)")
 		}
 		cut = times[later]
 	}
-	return b.SplitAt(time.UnixMilli(cut).UTC())
+	return time.UnixMilli(cut).UTC(), nil
 }
 
 // SplitAt is Split at an explicit moment. Train is aged relative to it and
@@ -138,6 +147,32 @@ func (h *Holdout) addCases(s sortedRecords, pairs []pair, people described) {
 		lo = hi
 	}
 	h.ColdItems = len(coldItems)
+}
+
+// CasesOf returns the cases of another hold-out of the same moment as this
+// one's training knows their users and items, in their order, so that ways to
+// weigh events are asked the same. Every relevant item stays: one that this
+// training does not know is numbered behind all items, where nothing ranks it.
+// Users that it does not know are strangers.
+func (h *Holdout) CasesOf(other *Holdout) []Case {
+	cases := make([]Case, len(other.Cases))
+	for n, c := range other.Cases {
+		mine := Case{User: -1}
+		if u, known := h.Train.Users.Index(other.Train.Users.ID(c.User)); known {
+			mine.User, mine.History = u, h.Train.History(int(u))
+		}
+		mine.History.Now = h.Cut.Unix()
+		for k, item := range c.Relevant {
+			i, known := h.Train.Items.Index(other.Train.Items.ID(item))
+			if !known {
+				i = int32(h.Train.Items.Len() + k)
+			}
+			mine.Relevant = append(mine.Relevant, i)
+		}
+		slices.Sort(mine.Relevant)
+		cases[n] = mine
+	}
+	return cases
 }
 
 // LeaveLastOut takes each user's last item for the test and the last but one

@@ -6,17 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"kindred"
-	"kindred/dataset"
 	"kindred/ingest"
 	"kindred/train"
 )
@@ -42,6 +39,8 @@ type Config struct {
 	// MinRating is the least rating that counts as liking; 0 means .6 of the
 	// highest rating seen.
 	MinRating float64 `yaml:"min_rating"`
+	// Signals say how events become preference, beyond their kinds' weights.
+	Signals SignalsConfig `yaml:"signals"`
 	// KeepExposures is how long shown lists are kept to join events to.
 	KeepExposures time.Duration `yaml:"keep_exposures"`
 	// Training says what is learned and how it is judged.
@@ -63,6 +62,9 @@ type TrainingConfig struct {
 	Seed uint64 `yaml:"seed"`
 	// Keep is how many versions of each kind stay on disk.
 	Keep int `yaml:"keep"`
+	// Signals are other ways to weigh events, among them the best on the
+	// validation part is taken.
+	Signals []AlternativeConfig `yaml:"signals"`
 	// Models are the candidates; popularity is always one of them.
 	Models []ModelConfig `yaml:"models"`
 }
@@ -139,27 +141,7 @@ func (c *Config) Validate() error {
 	if err := accepted.Validate(); err != nil {
 		faults = append(faults, err)
 	}
-	data := c.Dataset()
-	if err := data.Validate(); err != nil {
-		faults = append(faults, fmt.Errorf("kinds: %w", err))
-	}
-	return errors.Join(faults...)
-}
-
-// Dataset returns how events become weights.
-func (c *Config) Dataset() dataset.Settings {
-	settings := dataset.Defaults()
-	settings.Weights = maps.Clone(settings.Weights)
-	maps.Copy(settings.Weights, c.Kinds)
-	settings.HalfLife = c.HalfLife
-	settings.MinRating = c.MinRating
-	settings.CountRepeats = c.Training.CountRepeats
-	return settings
-}
-
-// CustomKinds returns the kinds that are accepted beside the built-in ones.
-func (c *Config) CustomKinds() []kindred.Kind {
-	return slices.Sorted(maps.Keys(c.Kinds))
+	return errors.Join(append(faults, c.validateSignals())...)
 }
 
 // Candidates returns the algorithms to train, with their settings.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"kindred"
+	"kindred/dataset"
+	"kindred/train"
 )
 
 // TestDefaults expects a folder without a file to get settings that are valid
@@ -60,6 +62,44 @@ training:
 	}
 }
 
+// TestSignals expects signals to become the data set's settings, and
+// alternatives to differ in what they name alone.
+func TestSignals(t *testing.T) {
+	cfg, err := load(t, `
+kinds: {view: 2}
+half_life: 1h
+signals:
+  kinds:
+    view: {from: dwell, grade: steps, steps: [{from: 5, weight: 1}, {from: 30, weight: 2}], missing: 0.5}
+    skip: {negative: true}
+    rating: {normalise: zscore, grade: linear, base: 1}
+  confidence: {scheme: bm25}
+  debias: {estimate: all_pairs, clip: 5}
+training:
+  signals:
+    - {name: ageing, half_life: 24h}
+    - {name: plain, kinds: {view: 3}, min_rating: 4, signals: {}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := cfg.Dataset()
+	view := data.Signals[kindred.View]
+	if view.From != dataset.DwellReading || len(view.Steps) != 2 || *view.Missing != .5 || !data.Signals["skip"].Negative ||
+		data.Confidence.Scheme != dataset.BM25Scheme || data.Debias.Clip != 5 || !slices.Contains(cfg.CustomKinds(), "skip") {
+		t.Errorf("settings: %+v, kinds %v", data, cfg.CustomKinds())
+	}
+	ways := cfg.Alternatives()
+	ageing, plain := ways[0], ways[1]
+	if ageing.Dataset.HalfLife != 24*time.Hour || ageing.Dataset.Confidence != data.Confidence || ageing.Positions != train.AllPairsPositions {
+		t.Errorf("ageing: %+v", ageing)
+	}
+	if plain.Dataset.HalfLife != time.Hour || plain.Dataset.Weights[kindred.View] != 3 || plain.Dataset.MinRating != 4 ||
+		plain.Dataset.Signals != nil || plain.Positions != train.NoPositions || data.Weights[kindred.View] != 2 {
+		t.Errorf("plain: %+v", plain)
+	}
+}
+
 // TestFaults expects every fault to be named, all at once.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
@@ -69,6 +109,14 @@ func TestFaults(t *testing.T) {
 		{"a misspelt key", "lisen: x", []string{"lisen"}},
 		{"no YAML", "listen: [", []string{ConfigFile}},
 		{"a wrong type", "training: {holdout: much}", []string{"much"}},
+		{"signals", `
+signals:
+  kinds: {view: {from: gaze}, Wish List: {negative: true}}
+  debias: {estimate: magic}
+training:
+  signals: [{kinds: {view: -1}}, {name: a, signals: {debias: {estimate: all_pairs, curve: [1, 0.5]}}}, {name: a}]
+`, []string{"signal view", "gaze", "Wish List", "signals.debias.estimate", "magic", "training.signals[0]: every", "weight of view", "training.signals[1].signals.debias", "training.signals[2]"}},
+		{"a misspelt signal", "signals: {kinds: {view: {form: dwell}}}", []string{"form"}},
 		{"several", `
 listen: nowhere
 half_life: -1h

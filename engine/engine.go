@@ -92,11 +92,24 @@ func (e *Engine) trainSettings(candidates []train.Candidate) (train.Settings, er
 		candidates, err = e.Config.Candidates()
 	}
 	return train.Settings{
-		Dataset: e.Config.Dataset(), Candidates: candidates,
+		Dataset: e.Config.Dataset(), Positions: e.Config.Signals.Debias.Estimate, Exposures: source{e.Store},
+		Signals: e.Config.Alternatives(), Candidates: candidates,
 		Metric: e.Config.Training.Metric, Holdout: e.Config.Training.Holdout, Cut: e.Config.Training.Cut,
 		Seed: e.Config.Training.Seed, Keep: e.Config.Training.Keep,
 		CodeVersion: e.codeVersion, Now: time.Now,
 	}, err
+}
+
+// CompareSignals judges the configured ways to weigh events on the validation
+// part; see train.CompareSignals.
+func (e *Engine) CompareSignals(
+	ctx context.Context, candidates []train.Candidate, progress func(train.Progress),
+) (train.SignalsResult, error) {
+	settings, err := e.trainSettings(candidates)
+	if err != nil {
+		return train.SignalsResult{}, err
+	}
+	return train.CompareSignals(ctx, settings, source{e.Store}, progress)
 }
 
 // UserVectors folds the history of everyone stored into a model.
@@ -110,6 +123,11 @@ type source struct{ *store.DB }
 // ScanEvents calls fn with every event.
 func (s source) ScanEvents(ctx context.Context, fn func(*kindred.Event) error) error {
 	return s.DB.ScanEvents(ctx, store.EventRange{}, fn)
+}
+
+// ScanExposures calls fn with every list that was shown.
+func (s source) ScanExposures(ctx context.Context, fn func(*kindred.Exposure) error) error {
+	return s.DB.ScanExposures(ctx, store.EventRange{}, fn)
 }
 
 // CreateKey makes an API key and returns its secret, which is kept nowhere. A

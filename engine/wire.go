@@ -21,6 +21,7 @@ var (
 	_ recommend.Store  = (*store.DB)(nil)
 	_ recommend.Models = (*registry.Registry)(nil)
 	_ train.Source     = source{}
+	_ train.Exposures  = source{}
 	_ api.Events       = (*ingest.Service)(nil)
 	_ api.Recommender  = (*recommend.Service)(nil)
 	_ api.Live         = (*recommend.Service)(nil)

@@ -7,13 +7,14 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"kindred"
 	"kindred/dataset"
-	"kindred/eval"
+	"kindred/debias"
 	"kindred/model"
 	"kindred/registry"
 )
@@ -21,10 +22,13 @@ import (
 // Settings say what to learn from, what to try and how to judge.
 type Settings struct {
 	Dataset     dataset.Settings
-	Candidates  []Candidate // popularity is added if it is not among them
-	Metric      string      // decides: "ndcg@20"
-	Holdout     float64     // share of the events, the latest, to judge on
-	Cut         time.Time   // if set, the hold-out is what came from here on
+	Positions   PositionMethod // estimates Dataset.Debias.Curve, if set
+	Exposures   Exposures      // needed for that alone
+	Signals     []Alternative  // other ways to weigh events; Run takes what validation says is best
+	Candidates  []Candidate    // popularity is added if it is not among them
+	Metric      string         // decides: "ndcg@20"
+	Holdout     float64        // share of the events, the latest, to judge on
+	Cut         time.Time      // if set, the hold-out is what came from here on
 	Seed        uint64
 	Keep        int // versions of each kind that stay on disk
 	CodeVersion string
@@ -47,6 +51,8 @@ type Progress struct {
 
 // Result is what a run did.
 type Result struct {
+	Signals   *SignalsResult         `json:"signals,omitempty"`   // if there was a choice
+	Positions *debias.Curve          `json:"positions,omitempty"` // if it was estimated
 	Data      kindred.DataRange      `json:"data"`
 	Cut       time.Time              `json:"cut"`   // events from here on were the hold-out; zero: see split
 	Cases     int                    `json:"cases"` // users judged
@@ -77,16 +83,28 @@ func Judge(ctx context.Context, s Settings, from Source, progress func(Progress)
 	return r.result, r.judge(ctx)
 }
 
-// Run is Judge, then: every candidate kind is fitted again on all events and
+// Run is Judge, with the way to weigh events that CompareSignals finds best if
+// there is a choice, then: every candidate kind is fitted again on all events and
 // registered, and the best goes live together with the models that explain
 // and stand in for it. The roles are filled so: personal by the best by
 // metric (popularity, if nothing is better than it beyond twice the standard
 // error), similar by item-kNN if it was a candidate, popular by popularity.
 func Run(ctx context.Context, s Settings, from Source, reg *registry.Registry, progress func(Progress)) (Result, error) {
+	var signals *SignalsResult
+	if len(s.Signals) > 0 {
+		compared, err := CompareSignals(ctx, s, from, progress)
+		if err != nil {
+			return Result{}, err
+		}
+		best := compared.Judged[0].chosen
+		signals, s.Dataset, s.Positions = &compared, best.Dataset, best.Positions
+		s.Cut = compared.To // validation ends where the hold-out begins, whatever counts as an event
+	}
 	r, err := newRun(ctx, s, from, progress)
 	if err != nil {
 		return Result{}, err
 	}
+	r.result.Signals = signals
 	if err := r.judge(ctx); err != nil {
 		return r.result, err
 	}
@@ -122,8 +140,12 @@ func newRun(ctx context.Context, s Settings, from Source, progress func(Progress
 		}
 		s.Candidates = append([]Candidate{baseline}, s.Candidates...)
 	}
-	r := &run{Settings: s, metric: metric, builder: dataset.NewBuilder(s.Dataset), progress: progress, from: from}
+	r := &run{Settings: s, metric: metric, progress: progress, from: from}
 	r.result.Metric = metric.String()
+	if err := r.estimatePositions(ctx); err != nil {
+		return nil, fmt.Errorf("train: estimating position bias: %w", err)
+	}
+	r.builder = dataset.NewBuilder(r.Dataset)
 	progress(Progress{Step: "reading"})
 	if err := r.read(ctx, from); err != nil {
 		return nil, err
@@ -134,10 +156,18 @@ func newRun(ctx context.Context, s Settings, from Source, progress func(Progress
 	return r, nil
 }
 
-// read takes all that is stored into the builder.
+// read takes all that is stored into the builder, items first: what an event
+// weighs may depend on how long its item takes.
 func (r *run) read(ctx context.Context, from Source) error {
 	data := &r.result.Data
-	err := from.ScanEvents(ctx, func(e *kindred.Event) error {
+	err := from.ScanItems(ctx, func(item *kindred.Item) error {
+		r.builder.AddItem(item)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("train: reading items: %w", err)
+	}
+	err = from.ScanEvents(ctx, func(e *kindred.Event) error {
 		data.Events++
 		if data.From.IsZero() || e.Time.Before(data.From) {
 			data.From = e.Time
@@ -150,13 +180,6 @@ func (r *run) read(ctx context.Context, from Source) error {
 	})
 	if err != nil {
 		return fmt.Errorf("train: reading events: %w", err)
-	}
-	err = from.ScanItems(ctx, func(item *kindred.Item) error {
-		r.builder.AddItem(item)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("train: reading items: %w", err)
 	}
 	err = from.ScanUsers(ctx, func(user *kindred.User) error {
 		r.builder.AddUser(user)
@@ -183,10 +206,7 @@ func (r *run) judge(ctx context.Context) error {
 	}
 	j := judge{
 		metric: r.metric, ks: withCutoff([]int{10, 20, 50}, r.metric.K),
-		data: holdout.Train, cases: holdout.Cases, progress: r.progress,
-	}
-	if r.Dataset.CountRepeats {
-		j.seen = eval.RankSeen
+		data: holdout.Train, cases: holdout.Cases, seen: seenBy(r.Dataset), progress: r.progress,
 	}
 	for _, candidate := range r.Candidates {
 		judged, err := j.one(ctx, candidate)
@@ -271,8 +291,12 @@ func (r *run) register(
 	if err != nil {
 		return kindred.ModelVersion{}, fmt.Errorf("train: fitting %s on all events: %w", j.Kind, err)
 	}
+	signals, err := json.Marshal(r.builder.Settings())
+	if err != nil {
+		return kindred.ModelVersion{}, fmt.Errorf("train: describing the signals: %w", err)
+	}
 	return reg.Register(ctx, kindred.ModelVersion{
-		Kind: j.Kind, CreatedAt: r.Now().UTC().Truncate(time.Millisecond), Settings: j.Settings, Seed: r.Seed,
+		Kind: j.Kind, CreatedAt: r.Now().UTC().Truncate(time.Millisecond), Settings: j.Settings, Seed: r.Seed, Signals: signals,
 		Data: r.result.Data, Metrics: means(j.Metrics), Baseline: baseline,
 		CodeVersion: r.CodeVersion, TrainTime: time.Since(start),
 	}, data, learned)

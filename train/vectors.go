@@ -12,12 +12,17 @@ import (
 
 // UserVectors folds the history of everyone who is stored into a model whose
 // scores are inner products: ids, and a row of vectors for each, in the order
-// of the ids. Users none of whose items the model knows are left out.
+// of the ids. Events weigh as the model's training weighed them, or by s if
+// that is not known. Users none of whose items the model knows are left out.
 func UserVectors(ctx context.Context, s dataset.Settings, from Source, loaded *registry.Loaded) (ids []string, vectors []float32, err error) {
 	embedded, ok := loaded.Learned.(model.Embedded)
 	if !ok {
 		return nil, nil, kindred.Errorf(kindred.Invalid, "model version %s has no vectors (its shape is %s)", loaded.Version.Version, loaded.Learned.Shape())
 	}
+	if loaded.Signals != nil {
+		s = *loaded.Signals
+	}
+	s.Confidence, s.Debias.Popularity = dataset.Confidence{}, 0 // of its own training, below
 	r := &run{builder: dataset.NewBuilder(s)}
 	if err := r.read(ctx, from); err != nil {
 		return nil, nil, err
@@ -32,6 +37,7 @@ func UserVectors(ctx context.Context, s dataset.Settings, from Source, loaded *r
 		if len(history.Items) == 0 {
 			continue
 		}
+		loaded.Weighing.Weigh(history.Items, history.Weights)
 		vector = embedded.UserVector(vector, history)
 		ids, vectors = append(ids, id), append(vectors, vector...)
 	}

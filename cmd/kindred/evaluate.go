@@ -18,6 +18,7 @@ type evaluateCmd struct {
 	Cold    evaluateColdCmd    `cmd:"" help:"Recommend items and to users that models never saw, from their attributes."`
 	Next    evaluateNextCmd    `cmd:"" help:"Rank all items as what comes next in sequences or sessions of files you name."`
 	Rows    evaluateRowsCmd    `cmd:"" help:"Judge rankers on files of labelled rows (libsvm, libffm, CSV), and predict."`
+	Signals evaluateSignalsCmd `cmd:"" help:"Compare ways to weigh events, those of training.signals in kindred.yaml, on what is stored."`
 	Ratings evaluateRatingsCmd `cmd:"" help:"Predict ratings on files you name: RMSE and MAE, by folds or on a given test."`
 }
 

@@ -91,6 +91,9 @@ func (c *modelsShowCmd) Run(_ context.Context, g *cli, out *output) error {
 		out.printf("data       %s events of %s users with %s items, %s to %s\n", count(v.Data.Events), count(v.Data.Users),
 			count(v.Data.Items), v.Data.From.Format("2006-01-02"), v.Data.To.Format("2006-01-02"))
 		out.printf("settings   %s\n", v.Settings)
+		if len(v.Signals) > 0 {
+			out.printf("signals    %s\n", v.Signals)
+		}
 		out.printf("artefact   %s, %s bytes\n", v.Artefact, count(v.Bytes))
 		for _, name := range slices.Sorted(maps.Keys(v.Metrics)) {
 			out.printf("%-14s %.4f   popularity %.4f\n", name, v.Metrics[name], v.Baseline[name])

@@ -86,6 +86,11 @@ func (o *output) endSteps() {
 }
 
 func printTrained(out *output, r *train.Result) {
+	if r.Signals != nil {
+		printSignals(out, r.Signals)
+		out.printf("\n")
+	}
+	printPositions(out, r)
 	printJudged(out, r)
 	out.printf("\n")
 	for _, v := range r.Versions {
