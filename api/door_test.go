@@ -89,7 +89,7 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	cfg := Config{Listen: "127.0.0.1:8471", Version: "test"}
 	deps := Deps{
 		Events: ingest.New(ingest.Config{Now: now}, db, live, activity), Recommender: live, Live: live,
-		Items: db, Users: db, Keys: db, Counts: db, Stored: db, Models: reg, Metrics: metric.New(), Activity: activity, Now: now,
+		Items: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: db, Models: reg, Metrics: metric.New(), Activity: activity, Now: now,
 		Logger:    slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "dashboard") }),
 	}

@@ -70,6 +70,25 @@ func TestRoutes(t *testing.T) {
 		{"DELETE", "/v1/users/u1", ScopeAdmin, "", 200, `{"events_erased":3}`},
 
 		{"GET", "/v1/users/ann/recommendations?n=2&explain=true", ScopeRead, "", 200, `"trace":{"history":0`},
+		{"POST", "/v1/events", ScopeWrite, `{"user":"visitor","item":"kettle","kind":"view"}`, 202, `"accepted"`},
+		{"POST", "/v1/users/ann/merge", ScopeWrite, `{"from":"visitor","why":"login"}`, 200, `{"id":"ann","aliases":[{"id":"visitor","into":"ann","time":"2026-03-01T12:00:00Z","by":"writeer","why":"login"}]}`},
+		{"GET", "/v1/users/ann/recommendations?n=2&explain=true", ScopeRead, "", 200, `"trace":{"history":1`},
+		{"POST", "/v1/users/ann/merge", ScopeWrite, `{"from":"visitor"}`, 200, `"id":"visitor"`},
+		{"POST", "/v1/users/visitor/merge", ScopeWrite, `{"from":"ann"}`, 409, `\"visitor\" is an alias of \"ann\"`},
+		{"POST", "/v1/users/cat/merge", ScopeWrite, `{"from":"visitor"}`, 409, `unmerge it first`},
+		{"POST", "/v1/users/ann/merge", ScopeWrite, `{"from":"ann"}`, 422, `body.from`},
+		{"POST", "/v1/users/ann/merge", ScopeWrite, `{"from":""}`, 422, `body.from`},
+		{"POST", "/v1/users/ann/merge", ScopeWrite, `{"form":"x"}`, 422, `body.form`},
+		{"GET", "/v1/users/visitor/aliases", ScopeAdmin, "", 200, `{"id":"ann","aliases":[{"id":"visitor"`},
+		{"GET", "/v1/users/visitor/events", ScopeAdmin, "", 200, `"user":"ann","item":"kettle"`},
+		{"POST", "/v1/users/cat/unmerge", ScopeWrite, `{"from":"visitor"}`, 409, `not of \"cat\"`},
+		{"POST", "/v1/users/ann/unmerge", ScopeWrite, `{"from":"visitor"}`, 200, `{"id":"ann","aliases":[]}`},
+		{"POST", "/v1/users/ann/unmerge", ScopeWrite, `{"from":"visitor"}`, 404, `no alias of anybody`},
+		{"GET", "/v1/users/ann/recommendations?n=2&explain=true", ScopeRead, "", 200, `"trace":{"history":0`},
+		{"GET", "/v1/users/visitor/recommendations?n=2&explain=true", ScopeRead, "", 200, `"trace":{"history":1`},
+		{"GET", "/v1/merges?limit=1", ScopeAdmin, "", 200, `"undone":false,"by":"writeer","why":"login"}],"next":1}`},
+		{"GET", "/v1/merges?after=1", ScopeAdmin, "", 200, `"undone":true,"by":"writeer","why":""}]}`},
+		{"GET", "/v1/merges?after=x", ScopeAdmin, "", 422, `query.after`},
 		{"POST", "/v1/events", ScopeWrite, `{"user":"ann","item":"kettle","kind":"view"}`, 202, `"accepted"`},
 		{"GET", "/v1/users/ann/recommendations?n=1", ScopeRead, "", 200, `"model":{"version":"` + ials + `","kind":"ials"},"items":[{"id":"mug"`},
 		{"GET", "/v1/users/ann/recommendations?n=1", ScopeRead, "", 200, `"title":"Mug","categories":["Kitchen"],"price":3}]}`},
@@ -117,7 +136,7 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	page := d.ask("GET", "/metrics", "", "").Body.String()
-	if want := `kindred_api_requests_total{route="/v1/users/{id}/recommendations",status="200"} 7`; !strings.Contains(page, want) {
+	if want := `kindred_api_requests_total{route="/v1/users/{id}/recommendations",status="200"} 10`; !strings.Contains(page, want) {
 		t.Errorf("the metrics lack %s:\n%s", want, page)
 	}
 	if strings.Contains(page, "u1") {

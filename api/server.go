@@ -50,6 +50,7 @@ type Deps struct {
 	Live        Live
 	Items       Items
 	Users       Users
+	Aliases     Aliases
 	Keys        Keys
 	Counts      Counts
 	Stored      export.Store // for exports
@@ -81,6 +82,7 @@ type Live interface {
 	ItemDeleted(id kindred.ItemID)
 	UsersChanged(users []kindred.User)
 	UserErased(id kindred.UserID)
+	UsersMerged(ctx context.Context, ids ...kindred.UserID) error
 	Reload(ctx context.Context) error
 }
 
@@ -99,6 +101,14 @@ type Users interface {
 	Users(ctx context.Context, q store.UserQuery) ([]kindred.User, error)
 	EraseUser(ctx context.Context, id kindred.UserID) (events int64, err error)
 	UserEvents(ctx context.Context, user kindred.UserID, limit int) ([]kindred.Event, error)
+}
+
+// Aliases is where it is kept which IDs are one user's.
+type Aliases interface {
+	MergeUsers(ctx context.Context, m kindred.Merge) (changed bool, err error)
+	UnmergeUser(ctx context.Context, m kindred.Merge) (from kindred.UserID, err error)
+	Person(ctx context.Context, id kindred.UserID) (kindred.Person, error)
+	Merges(ctx context.Context, after int64, limit int) ([]kindred.Merge, error)
 }
 
 // Counts says how much is stored.
@@ -186,6 +196,7 @@ func (d *Deps) complete() error {
 		{"Live", d.Live == nil},
 		{"Items", d.Items == nil},
 		{"Users", d.Users == nil},
+		{"Aliases", d.Aliases == nil},
 		{"Keys", d.Keys == nil},
 		{"Counts", d.Counts == nil},
 		{"Stored", d.Stored == nil},

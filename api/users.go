@@ -50,7 +50,7 @@ func (s *Server) userRoutes() []route {
 		},
 		{
 			method: http.MethodDelete, path: "/v1/users/{id}", scope: ScopeAdmin, handle: s.eraseUser, tag: "Users",
-			summary: "Erase a user", detail: "The user, all their events and all lists they were shown.",
+			summary: "Erase a user", detail: "The user under every ID they go by, all their events and all lists they were shown.",
 			answers: []answer{{http.StatusOK, erasedBody{17}}},
 		},
 		{
@@ -130,15 +130,27 @@ func (s *Server) eraseUser(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// Before as well as after, so that no shown list that still waits to be
-	// logged is written behind the erasure.
-	s.deps.Live.UserErased(kindred.UserID(id))
-	erased, err := s.deps.Users.EraseUser(r.Context(), kindred.UserID(id))
+	who, err := s.deps.Aliases.Person(r.Context(), kindred.UserID(id))
 	if err != nil {
 		return err
 	}
-	s.deps.Live.UserErased(kindred.UserID(id))
-	s.activity.forget(kindred.UserID(id))
+	ids := who.IDs()
+	// Before as well as after, so that no shown list that still waits to be
+	// logged is written behind the erasure.
+	for _, id := range ids {
+		s.deps.Live.UserErased(id)
+	}
+	erased, err := s.deps.Users.EraseUser(r.Context(), who.ID)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		s.deps.Live.UserErased(id)
+		s.activity.forget(id)
+	}
+	if err := s.deps.Live.UsersMerged(r.Context(), ids...); err != nil {
+		return err
+	}
 	return answerJSON(w, http.StatusOK, erasedBody{erased})
 }
 

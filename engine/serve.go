@@ -93,7 +93,7 @@ func (e *Engine) wire(ctx context.Context, listen string) (*recommend.Service, h
 	activity := api.NewActivity(time.Now)
 	events := ingest.New(ingest.Config{Kinds: e.Config.CustomKinds(), Metrics: metrics}, e.Store, live, activity)
 	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Version: e.codeVersion}, api.Deps{
-		Events: events, Recommender: live, Live: live, Items: e.Store, Users: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
+		Events: events, Recommender: live, Live: live, Items: e.Store, Users: e.Store, Aliases: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
 		Models: e.Registry, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
 	})
 	if err != nil {

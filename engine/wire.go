@@ -27,6 +27,7 @@ var (
 	_ api.Live         = (*recommend.Service)(nil)
 	_ api.Items        = (*store.DB)(nil)
 	_ api.Users        = (*store.DB)(nil)
+	_ api.Aliases      = (*store.DB)(nil)
 	_ api.Counts       = (*store.DB)(nil)
 	_ api.Models       = (*registry.Registry)(nil)
 )

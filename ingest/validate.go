@@ -141,6 +141,18 @@ func ValidateUser(u *kindred.User) []kindred.FieldError {
 	return f
 }
 
+// ValidateMerge reports every fault of a merge, by field.
+func ValidateMerge(m *kindred.Merge) []kindred.FieldError {
+	var f faults
+	f.id("user", string(m.User))
+	f.id("from", string(m.From))
+	if m.User == m.From && m.User != "" {
+		f.add("from", "is the user")
+	}
+	f.word("why", m.Why)
+	return f
+}
+
 // ValidateExposure reports every fault of an exposure, by field.
 func ValidateExposure(x *kindred.Exposure) []kindred.FieldError {
 	var f faults

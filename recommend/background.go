@@ -78,8 +78,10 @@ func (s *Service) lastGeneration() string {
 func (s *Service) watchStore(ctx context.Context) {
 	version, err := s.store.DataVersion(ctx)
 	if err == nil && version != s.storeVersion {
-		s.histories.forgetAll()
-		s.storeVersion, s.catalogueStale = version, true
+		if err = s.aliases.load(ctx); err == nil {
+			s.histories.forgetAll()
+			s.storeVersion, s.catalogueStale = version, true
+		}
 	}
 	if start := time.Now(); err == nil && s.catalogueStale && start.After(s.catalogueDue) {
 		err = s.loadCatalogue(ctx)

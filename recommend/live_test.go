@@ -291,9 +291,15 @@ func (*memory) User(context.Context, kindred.UserID) (user kindred.User, err err
 
 func (*memory) RecentUsers(context.Context, int) ([]kindred.UserID, error) { return nil, nil }
 func (*memory) ScanItems(context.Context, func(*kindred.Item) error) error { return nil }
+
 func (*memory) ScanDeletedItems(context.Context, func(kindred.ItemID) error) error {
 	return nil
 }
+
+func (*memory) ScanAliases(context.Context, int64, func(kindred.Alias) error) (int64, error) {
+	return 1, nil
+}
+
 func (*memory) DataVersion(context.Context) (int64, error) { return 1, nil }
 
 // TestExposuresDropped expects lists beyond what can wait, and lists the store

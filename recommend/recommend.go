@@ -30,6 +30,7 @@ import (
 // Store is what recommending reads and writes.
 type Store interface {
 	Users
+	Aliases
 	ScanItems(ctx context.Context, fn func(*kindred.Item) error) error
 	ScanDeletedItems(ctx context.Context, fn func(kindred.ItemID) error) error
 	AppendExposures(ctx context.Context, exposures []kindred.Exposure) error
@@ -42,6 +43,14 @@ type Users interface {
 	RecentUsers(ctx context.Context, events int) ([]kindred.UserID, error)
 	// User fails with kindred.NotFound for a stranger.
 	User(ctx context.Context, id kindred.UserID) (kindred.User, error)
+}
+
+// Aliases is where it is kept which IDs are one user's.
+type Aliases interface {
+	Person(ctx context.Context, id kindred.UserID) (kindred.Person, error)
+	// ScanAliases returns a number that grows with every change, and calls fn
+	// with nothing if that is the one it is given.
+	ScanAliases(ctx context.Context, known int64, fn func(kindred.Alias) error) (changes int64, err error)
 }
 
 // Models is where the live models come from.
@@ -74,6 +83,7 @@ type Service struct {
 	live      atomic.Pointer[live]
 	catalogue *catalogue
 	histories *histories
+	aliases   *aliases
 	exposures *exposures
 	lists     sync.Pool // of *list
 
@@ -111,10 +121,14 @@ func New(ctx context.Context, cfg Config, store Store, models Models) (*Service,
 	}
 	s := &Service{
 		store: store, models: models, weights: &cfg.Weights, metrics: cfg.Metrics, log: cfg.Logger, now: cfg.Now,
-		catalogue: catalogue, histories: histories, exposures: newExposures(store, cfg.Metrics, cfg.Logger),
+		catalogue: catalogue, histories: histories, aliases: &aliases{store: store, users: map[kindred.UserID]kindred.UserID{}},
+		exposures: newExposures(store, cfg.Metrics, cfg.Logger),
 	}
 	s.live.Store(&live{})
 	if s.storeVersion, err = store.DataVersion(ctx); err != nil { // before what is read
+		return nil, err
+	}
+	if err := s.aliases.load(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.loadCatalogue(ctx); err != nil {
@@ -209,7 +223,7 @@ func (s *Service) newList(ctx context.Context, ask *Request) (*list, error) {
 	taste := &profile{}
 	if ask.User != "" {
 		var err error
-		if taste, err = s.histories.of(ctx, ask.User); err != nil {
+		if taste, err = s.histories.of(ctx, s.aliases.of(ask.User)); err != nil {
 			return nil, err
 		}
 	}
@@ -307,7 +321,7 @@ func (s *Service) Item(id kindred.ItemID) (kindred.Item, bool) {
 // their users differ.
 func (s *Service) Observe(events []kindred.Event) {
 	for i := range events {
-		s.histories.forget(events[i].User)
+		s.histories.forget(s.aliases.of(events[i].User))
 	}
 }
 
@@ -321,11 +335,11 @@ func (s *Service) ItemDeleted(id kindred.ItemID) { s.catalogue.remove(id, s.now(
 // in their next answers.
 func (s *Service) UsersChanged(users []kindred.User) {
 	for i := range users {
-		s.histories.forget(users[i].ID)
+		s.histories.forget(s.aliases.of(users[i].ID))
 	}
 }
 
-// UserErased takes note of a user who has been erased.
+// UserErased takes note of a user who has been erased, for each ID.
 func (s *Service) UserErased(id kindred.UserID) {
 	s.histories.forget(id)
 	s.exposures.erase(id, s.now())

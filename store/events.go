@@ -199,8 +199,9 @@ func (w *writer) folded(rows []record) (map[string]bool, error) {
 	return stored, nil
 }
 
-// UserEvents returns a user's newest events, newest first; none for a user
-// never heard of.
+// UserEvents returns a user's newest events, newest first, those under aliases
+// included; none for a user never heard of. Each names the user, whichever ID it
+// came with.
 func (db *DB) UserEvents(ctx context.Context, user kindred.UserID, limit int) (events []kindred.Event, err error) {
 	if limit <= 0 {
 		return nil, nil
@@ -223,10 +224,14 @@ func (db *DB) UserEvents(ctx context.Context, user kindred.UserID, limit int) (e
 // in the order in which each was heard of last, the latest first.
 func (db *DB) RecentUsers(ctx context.Context, events int) (users []kindred.UserID, err error) {
 	err = db.read(ctx, "reading who was there lately", func(c *conn) error {
+		names, err := newPeople(ctx, c)
+		if err != nil {
+			return err
+		}
 		seen := map[int64]bool{}
 		var ids []int64
-		err := c.query(ctx, func(row []driver.Value) error {
-			if id := intOf(row[0]); !seen[id] {
+		err = c.query(ctx, func(row []driver.Value) error {
+			if id := names.user(intOf(row[0])); !seen[id] {
 				seen[id] = true
 				ids = append(ids, id)
 			}
@@ -235,7 +240,6 @@ func (db *DB) RecentUsers(ctx context.Context, events int) (users []kindred.User
 		if err != nil {
 			return err
 		}
-		names := newNumbers("users")
 		for _, id := range ids {
 			name, err := names.name(c, id)
 			if err != nil {
@@ -259,19 +263,43 @@ const (
 // the snapshot and the look at the tail, it is to be called again. What is
 // short is not made so that it can be interrupted: that costs a tenth.
 func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limit int) (events []kindred.Event, again bool, err error) {
-	var s state
-	var id int64
-	err = c.rows(func(row []driver.Value) error {
-		id, s.folded, s.lastSeq = intOf(row[0]), intOf(row[1]), intOf(row[2])
-		return nil
-	}, "SELECT id, folded, last_seq FROM users CROSS JOIN state WHERE name = ?", string(user))
-	if err != nil || id == 0 {
+	who, err := personOf(c, user)
+	if err != nil {
 		return nil, false, err
 	}
-	recent, after, upto := db.tail.of(id, s.folded, s.lastSeq, limit)
+	var recent []moment
+	for _, id := range who.ids {
+		recent, again, err = db.addMoments(ctx, c, recent, id, who.from, limit)
+		if err != nil || again {
+			return nil, again, err
+		}
+	}
+	if len(recent) == 0 {
+		return nil, false, nil
+	}
+	slices.SortFunc(recent, newestFirst)
+	recent = slices.Compact(recent) // of a fold under way, by_user has a part
+	recent = recent[:min(limit, len(recent))]
+	events = make([]kindred.Event, len(recent))
+	err = c.rows(func(row []driver.Value) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		e := &events[intOf(row[6])]
+		e.User = who.id
+		return db.setEvent(c, e, row)
+	}, selectMoments, seqsJSON(recent))
+	return events, false, err
+}
+
+// addMoments adds the newest events under one ID, in any order and some maybe
+// twice, or asks to be called again.
+func (db *DB) addMoments(ctx context.Context, c *conn, recent []moment, id int64, s state, limit int) (all []moment, again bool, err error) {
+	waiting, after, upto := db.tail.of(id, s.folded, s.lastSeq, limit)
 	if after > s.folded {
 		return nil, true, nil
 	}
+	recent = append(recent, waiting...)
 	collect := func(row []driver.Value) error {
 		recent = append(recent, moment{user: id, time: intOf(row[0]), seq: intOf(row[1])})
 		return nil
@@ -283,24 +311,9 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 	}
 	// Events of other processes that the writer has not caught up with yet.
 	if upto = max(upto, s.folded); upto < s.lastSeq {
-		err := c.query(ctx, collect, "SELECT time, seq FROM events WHERE seq > ? AND +user = ?", upto, id)
-		if err != nil {
-			return nil, false, err
-		}
+		err = c.query(ctx, collect, "SELECT time, seq FROM events WHERE seq > ? AND +user = ?", upto, id)
 	}
-	slices.SortFunc(recent, newestFirst)
-	recent = slices.Compact(recent) // of a fold under way, by_user has a part
-	recent = recent[:min(limit, len(recent))]
-	events = make([]kindred.Event, len(recent))
-	err = c.rows(func(row []driver.Value) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		e := &events[intOf(row[6])]
-		e.User = user
-		return db.setEvent(c, e, row)
-	}, selectMoments, seqsJSON(recent))
-	return events, false, err
+	return recent, false, err
 }
 
 // setEvent sets all but the user from item, kind, time, value, id and extra.

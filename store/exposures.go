@@ -74,7 +74,8 @@ func (db *DB) Exposure(ctx context.Context, requestID string) (x kindred.Exposur
 	return x, err
 }
 
-const selectExposure = "SELECT request, user, time, model, items, sources FROM exposures "
+const selectExposure = `SELECT x.request, coalesce(r.name, x.user), x.time, x.model, x.items, x.sources
+	FROM exposures x LEFT JOIN users u ON u.name = x.user LEFT JOIN aliases a ON a.alias = u.id LEFT JOIN users r ON r.id = a.user `
 
 // setExposure reads a row of selectExposure.
 func setExposure(x *kindred.Exposure, row []driver.Value) error {
@@ -104,7 +105,7 @@ func (db *DB) ScanExposures(ctx context.Context, r EventRange, fn func(*kindred.
 				return err
 			}
 			return fn(&x)
-		}, selectExposure+where+" ORDER BY time, request", args...)
+		}, selectExposure+where+" ORDER BY time, x.request", args...)
 	})
 }
 

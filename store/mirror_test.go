@@ -17,6 +17,46 @@ type mirror struct {
 	users map[kindred.UserID]bool
 	items map[kindred.ItemID]bool // named by an event or in the catalogue: whether in the catalogue
 	gone  map[kindred.ItemID]bool // deleted from the catalogue
+
+	parents map[kindred.UserID]kindred.UserID // of aliases
+}
+
+// root returns whose an ID is.
+func (m *mirror) root(user kindred.UserID) kindred.UserID {
+	for {
+		parent, isAlias := m.parents[user]
+		if !isAlias {
+			return user
+		}
+		user = parent
+	}
+}
+
+// merge returns what a merge does, or the kind of its error.
+func (m *mirror) merge(user, from kindred.UserID) (changed bool, kind kindred.ErrorKind) {
+	_, isAlias := m.parents[from]
+	switch {
+	case user == from:
+		return false, kindred.Invalid
+	case m.root(user) == from:
+		return false, kindred.Conflict
+	case m.root(user) == m.root(from):
+		return false, 0
+	case isAlias:
+		return false, kindred.Conflict
+	}
+	m.users[user], m.users[from] = true, true
+	m.parents[from] = user
+	return true, 0
+}
+
+// rooted returns events under the IDs of their users.
+func (m *mirror) rooted(list []kindred.Event) []kindred.Event {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].User = m.root(list[i].User)
+	}
+	return list
 }
 
 func (m *mirror) append(list []kindred.Event) (fresh []bool) {
@@ -36,20 +76,27 @@ func (m *mirror) append(list []kindred.Event) (fresh []bool) {
 
 func (m *mirror) erase(user kindred.UserID) (n int64) {
 	m.log = slices.DeleteFunc(m.log, func(e kindred.Event) bool {
-		if e.User == user {
+		isTheirs := m.root(e.User) == m.root(user)
+		if isTheirs {
 			delete(m.ids, e.ID)
 			n++
 		}
-		return e.User == user
+		return isTheirs
 	})
-	delete(m.users, user)
+	user = m.root(user)
+	ids := slices.DeleteFunc(slices.Collect(maps.Keys(m.users)), func(id kindred.UserID) bool { return m.root(id) != user })
+	for _, id := range ids {
+		delete(m.users, id)
+		delete(m.parents, id)
+	}
 	return n
 }
 
 func (m *mirror) history(user kindred.UserID, limit int) []kindred.Event {
 	var list []kindred.Event
 	for _, e := range slices.Backward(m.log) {
-		if e.User == user {
+		if m.root(e.User) == m.root(user) {
+			e.User = m.root(user)
 			list = append(list, e)
 		}
 	}
@@ -58,7 +105,7 @@ func (m *mirror) history(user kindred.UserID, limit int) []kindred.Event {
 }
 
 func (m *mirror) counts() store.Counts {
-	c := store.Counts{Events: int64(len(m.log)), Users: int64(len(m.users)), Items: int64(len(m.items) - len(m.gone))}
+	c := store.Counts{Events: int64(len(m.log)), Users: int64(len(m.users) - len(m.parents)), Items: int64(len(m.items) - len(m.gone))}
 	for i, e := range m.log {
 		if i == 0 || e.Time.Before(c.First) {
 			c.First = e.Time
@@ -79,6 +126,7 @@ func testMirror(s suite) {
 		m := &mirror{
 			ids: map[string]bool{}, users: map[kindred.UserID]bool{},
 			items: map[kindred.ItemID]bool{}, gone: map[kindred.ItemID]bool{},
+			parents: map[kindred.UserID]kindred.UserID{},
 		}
 		handles := []database{openDB(), openDB()}
 		if seed > 0 { // the memory store, and the file, have what came before
@@ -97,7 +145,7 @@ func testMirror(s suite) {
 			db := handles[r.IntN(2)]
 			user := kindred.UserID(prefix + fmt.Sprint("u", r.IntN(6)))
 			item := kindred.ItemID(prefix + fmt.Sprint("i", r.IntN(10)))
-			switch r.IntN(12) {
+			switch r.IntN(14) {
 			case 0:
 				if err := db.PutItems(t.Context(), []kindred.Item{{ID: item}}); err != nil {
 					t.Fatal(err)
@@ -123,6 +171,19 @@ func testMirror(s suite) {
 				if want := m.erase(user); n != want || (err == nil) != known {
 					t.Fatalf("erased %d of %d events: %v", n, want, err)
 				}
+			case 4, 5:
+				with := kindred.UserID(prefix + fmt.Sprint("u", r.IntN(6)))
+				got, err := db.MergeUsers(t.Context(), kindred.Merge{User: user, From: with})
+				want, kind := m.merge(user, with)
+				if got != want || kindred.KindOf(err) != kind || (err == nil) != (kind == 0) {
+					t.Fatalf("merging %s into %s: %t, %v; want %t, %v", with, user, got, err, want, kind)
+				}
+			case 6:
+				parent, err := db.UnmergeUser(t.Context(), kindred.Merge{From: user})
+				if want, isAlias := m.parents[user]; parent != want || (err == nil) != isAlias {
+					t.Fatalf("unmerging %s: %s, %v, want %s", user, parent, err, want)
+				}
+				delete(m.parents, user)
 			default:
 				list := make([]kindred.Event, 1+r.IntN(8))
 				for i := range list {
@@ -133,6 +194,15 @@ func testMirror(s suite) {
 			other := handles[r.IntN(2)]
 			limit := 1 + r.IntN(30)
 			equal(t, "history", history(t, other, user, limit), m.history(user, limit))
+			who, err := other.Person(t.Context(), user)
+			if err != nil || who.ID != m.root(user) {
+				t.Fatalf("%s is %s (%v), want %s", user, who.ID, err, m.root(user))
+			}
+			for id := range m.users {
+				if isTheirs := slices.Contains(who.IDs(), id); isTheirs != (m.root(id) == who.ID) {
+					t.Fatalf("%s goes by %s: %t, by %v", who.ID, id, isTheirs, who.IDs())
+				}
+			}
 			counts, err := other.Counts(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -141,7 +211,7 @@ func testMirror(s suite) {
 			counts.Items -= base.Items
 			equal(t, "counts", counts, m.counts())
 		}
-		equal(t, "the whole log", scan(t, handles[1], store.EventRange{}), m.log)
+		equal(t, "the whole log", scan(t, handles[1], store.EventRange{}), m.rooted(m.log))
 		items, err := handles[1].Items(t.Context(), store.ItemQuery{After: kindred.ItemID(prefix)})
 		if err != nil {
 			t.Fatal(err)

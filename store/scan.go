@@ -14,14 +14,18 @@ type EventRange struct {
 	To   time.Time // exclusive
 }
 
-// ScanEvents calls fn with every event of the range, in the order of arrival.
+// ScanEvents calls fn with every event of the range, in the order of arrival,
+// each under the ID of its user, whichever alias it came with.
 // It sees one moment of the store, however long it takes, and holds one event
 // at a time besides the names of users and items. The *Event is reused: fn
 // copies what it keeps.
 func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Event) error) error {
 	where, args := r.where()
 	return db.read(ctx, "scanning events", func(c *conn) error {
-		users := newNumbers("users")
+		users, err := newPeople(ctx, c)
+		if err != nil {
+			return err
+		}
 		var e kindred.Event
 		return c.query(ctx, func(row []driver.Value) error {
 			user, err := users.name(c, intOf(row[0]))
@@ -56,6 +60,7 @@ const selectAfter = `SELECT e.seq, u.name, e.item, e.kind, e.time, e.value, e.id
 
 // EventsAfter calls fn with at most limit events that follow a place in the
 // log, in log order, each with its own place; 0 is the place before the first.
+// Each is under the ID it came with, which a later merge does not change.
 // Whoever follows the log goes on from the last place it was given, and is at
 // the end when it is given less than it asked for. The *Event is reused: fn
 // copies what it keeps.

@@ -42,11 +42,23 @@ type (
 		Users(context.Context, store.UserQuery) ([]kindred.User, error)
 		ScanUsers(context.Context, func(*kindred.User) error) error
 		EraseUser(context.Context, kindred.UserID) (int64, error)
+		aliases
 	}
-	records interface {
+	aliases interface {
+		MergeUsers(context.Context, kindred.Merge) (bool, error)
+		UnmergeUser(context.Context, kindred.Merge) (kindred.UserID, error)
+		Person(context.Context, kindred.UserID) (kindred.Person, error)
+		ScanAliases(context.Context, int64, func(kindred.Alias) error) (int64, error)
+		Merges(context.Context, int64, int) ([]kindred.Merge, error)
+	}
+	shown interface {
 		AppendExposures(context.Context, []kindred.Exposure) error
 		Exposure(context.Context, string) (kindred.Exposure, error)
+		ScanExposures(context.Context, store.EventRange, func(*kindred.Exposure) error) error
 		PruneExposures(context.Context, time.Time) (int64, error)
+	}
+	records interface {
+		shown
 		PutKey(context.Context, store.Key) error
 		Keys(context.Context) ([]store.Key, error)
 		RevokeKey(context.Context, string) error
@@ -96,6 +108,7 @@ func TestSuite(t *testing.T) {
 		"a follower is given the log in parts": testFollow,
 		"items":                                testItems,
 		"users":                                testUsers,
+		"aliases":                              testAliases,
 		"an erased user is gone":               testErase,
 		"exposures":                            testExposures,
 		"keys":                                 testKeys,

@@ -5,7 +5,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"kindred"
 )
@@ -42,19 +44,64 @@ func (db *DB) PutUsers(ctx context.Context, users []kindred.User) error {
 	})
 }
 
-const selectUser = "SELECT name, attributes, updated FROM users "
+// selectUser leaves aliases out.
+const selectUser = `SELECT id, name, attributes, updated, EXISTS (SELECT 1 FROM aliases WHERE user = users.id)
+	FROM users WHERE id NOT IN (SELECT alias FROM aliases) `
 
-// User returns a user, who may be known from events only.
+// User returns the user who goes by an ID, and may be known from events only.
+// What was said under aliases is said of the user; what was said last counts.
 func (db *DB) User(ctx context.Context, id kindred.UserID) (user kindred.User, err error) {
 	err = db.read(ctx, "reading a user", func(c *conn) error {
-		err := c.query(ctx, func(row []driver.Value) error { return setUser(&user, row) },
-			selectUser+"WHERE name = ?", string(id))
-		if err == nil && user.ID == "" {
-			err = noUser(id)
+		who, err := personOf(c, id)
+		if err != nil {
+			return err
 		}
+		if len(who.ids) == 0 {
+			return noUser(id)
+		}
+		user, err = userOf(c, who.id, who.ids)
 		return err
 	})
 	return user, err
+}
+
+// userOf puts together what is said of a user under all IDs.
+func userOf(c *conn, name kindred.UserID, ids []int64) (user kindred.User, err error) {
+	said := make([]kindred.User, 0, len(ids))
+	for _, id := range ids {
+		err := c.rows(func(row []driver.Value) error {
+			var part kindred.User
+			err := setUser(&part, row)
+			said = append(said, part)
+			return err
+		}, "SELECT name, attributes, updated FROM users WHERE id = ?", id)
+		if err != nil {
+			return user, err
+		}
+	}
+	slices.SortStableFunc(said, func(a, b kindred.User) int { return a.UpdatedAt.Compare(b.UpdatedAt) })
+	for _, part := range said {
+		if user.Attributes == nil {
+			user.Attributes = part.Attributes
+		} else {
+			maps.Copy(user.Attributes, part.Attributes)
+		}
+		user.UpdatedAt = part.UpdatedAt
+	}
+	user.ID = name
+	return user, nil
+}
+
+// setWhole reads a row of selectUser, and what was said under aliases.
+func setWhole(c *conn, user *kindred.User, row []driver.Value) error {
+	if intOf(row[4]) == 0 {
+		return setUser(user, row[1:])
+	}
+	who, err := personOf(c, kindred.UserID(textOf(row[1])))
+	if err == nil {
+		*user, err = userOf(c, who.id, who.ids)
+	}
+	return err
 }
 
 func noUser(id kindred.UserID) error {
@@ -65,15 +112,17 @@ func noUser(id kindred.UserID) error {
 type UserQuery struct {
 	After  kindred.UserID // the last of the page before
 	Limit  int            // 0: no limit
-	Search string         // ID contains this, in any case (of ASCII letters)
+	Search string         // ID or an alias contains this, in any case (of ASCII letters)
 }
 
-// Users returns a page of the users, those known from events only included.
+// Users returns a page of the users, those known from events only included and
+// aliases left out.
 func (db *DB) Users(ctx context.Context, q UserQuery) (users []kindred.User, err error) {
-	text := selectUser + "WHERE name > ?"
+	text := selectUser + "AND name > ?"
 	args := []driver.Value{string(q.After)}
 	if q.Search != "" {
-		text += ` AND name LIKE ? ESCAPE '\'`
+		text += ` AND (name LIKE ?2 ESCAPE '\' OR id IN
+			(SELECT a.user FROM aliases a JOIN users u ON u.id = a.alias WHERE u.name LIKE ?2 ESCAPE '\'))`
 		args = append(args, likeAnywhere(q.Search))
 	}
 	text += " ORDER BY name LIMIT ?"
@@ -81,7 +130,7 @@ func (db *DB) Users(ctx context.Context, q UserQuery) (users []kindred.User, err
 	err = db.read(ctx, "reading users", func(c *conn) error {
 		return c.query(ctx, func(row []driver.Value) error {
 			var user kindred.User
-			err := setUser(&user, row)
+			err := setWhole(c, &user, row)
 			users = append(users, user)
 			return err
 		}, text, args...)
@@ -89,17 +138,18 @@ func (db *DB) Users(ctx context.Context, q UserQuery) (users []kindred.User, err
 	return users, err
 }
 
-// ScanUsers calls fn with every user that was stored, in the order in which
-// their IDs were first heard of. The user is fn's to keep.
+// ScanUsers calls fn with every user that was stored, aliases as part of whose
+// they are, in the order in which their IDs were first heard of. The user is
+// fn's to keep.
 func (db *DB) ScanUsers(ctx context.Context, fn func(*kindred.User) error) error {
 	return db.read(ctx, "scanning users", func(c *conn) error {
 		return c.query(ctx, func(row []driver.Value) error {
 			var user kindred.User
-			if err := setUser(&user, row); err != nil {
+			if err := setWhole(c, &user, row); err != nil || user.UpdatedAt.IsZero() {
 				return err
 			}
 			return fn(&user)
-		}, selectUser+"WHERE updated IS NOT NULL")
+		}, selectUser+"AND (updated IS NOT NULL OR EXISTS (SELECT 1 FROM aliases WHERE user = users.id))")
 	})
 }
 
@@ -116,7 +166,8 @@ func setUser(user *kindred.User, row []driver.Value) (err error) {
 const eraseRows = 100
 
 // EraseUser removes everything about a user in one transaction: the user,
-// events, exposures and the identifier itself. It returns how many events
+// events, exposures, aliases with all that is theirs, the log of merges and the
+// identifiers themselves. It returns how many events
 // there were; their IDs are free again. What is removed is overwritten in the
 // file. Only VACUUM also clears the copies that SQLite may have left in unused
 // parts of pages when it moved rows before.
@@ -139,34 +190,55 @@ func (db *DB) EraseUser(ctx context.Context, id kindred.UserID) (events int64, e
 	})
 }
 
+// erase erases everything under every ID of a user.
 func (w *writer) erase(user string) (events int64, err error) {
-	id, known, err := w.users.id(w.conn, user)
+	who, err := personOf(w.conn, kindred.UserID(user))
 	if err != nil {
 		return 0, err
 	}
-	if !known {
+	if len(who.ids) == 0 {
 		return 0, noUser(kindred.UserID(user))
 	}
 	// by_user must know all of the user's events.
-	if err := w.enterUser(id); err != nil {
-		return 0, err
+	for _, id := range who.ids {
+		if err := w.enterUser(id); err != nil {
+			return 0, err
+		}
 	}
 	if err := w.conn.script("PRAGMA secure_delete = ON"); err != nil {
 		return 0, err
 	}
-	events, err = w.eraseEvents(id)
-	if err == nil {
-		_, err = w.conn.exec("DELETE FROM exposures WHERE user = ?", user)
-	}
-	if err == nil {
-		_, err = w.conn.exec("DELETE FROM users WHERE id = ?", id)
+	for _, id := range who.ids {
+		n, erasing := w.eraseID(id)
+		if events += n; erasing != nil {
+			err = erasing
+			break
+		}
 	}
 	err = errors.Join(err, w.conn.script("PRAGMA secure_delete = OFF"))
 	w.users.clear()
-	w.erased[id] = true
 	w.state.users--
-	w.state.erased++
 	return events, err
+}
+
+// eraseID erases everything under one ID.
+func (w *writer) eraseID(id int64) (events int64, err error) {
+	if events, err = w.eraseEvents(id); err != nil {
+		return 0, err
+	}
+	for _, text := range []string{
+		"DELETE FROM exposures WHERE user = (SELECT name FROM users WHERE id = ?)",
+		"DELETE FROM merges WHERE alias = ?1 OR user = ?1",
+		"DELETE FROM aliases WHERE alias = ?",
+		"DELETE FROM users WHERE id = ?",
+	} {
+		if _, err := w.conn.exec(text, id); err != nil {
+			return 0, err
+		}
+	}
+	w.erased[id] = true
+	w.state.erased++
+	return events, nil
 }
 
 // enterUser folds the events of one user.
