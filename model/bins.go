@@ -45,16 +45,17 @@ func between(a, b float32) float32 {
 
 // binOf returns how many cuts are below x.
 func binOf(cuts []float32, x float32) int {
-	lo, hi := 0, len(cuts)
-	for lo < hi {
-		m := int(uint(lo+hi) >> 1)
-		if cuts[m] < x {
-			lo = m + 1
-		} else {
-			hi = m
+	below := 0
+	for n := uint(len(cuts)); n > 0; {
+		half := (n + 1) / 2
+		is := 0 // not a branch, for nobody could guess it
+		if cuts[below+int(half)-1] < x {
+			is = 1
 		}
+		below += -is & int(half)
+		n -= half
 	}
-	return lo
+	return below
 }
 
 // eachColumn calls fn with the values of each column, missing ones left out,

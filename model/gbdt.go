@@ -44,8 +44,8 @@ import (
 // are exact and the same in any order; one random order serves all trees; of more
 // than 2,048 features those present in most rows are used.
 //
-// Cost: O(features·rows) a level of a tree. Memory: features rounded up to
-// eights, and 28, bytes a row, and 2 kB a feature and leaf.
+// Cost: O(features·rows) a level of a tree. Memory: twice the features, and 28,
+// bytes a row, and 2 kB a feature and leaf.
 type GBDT struct {
 	Loss         string  `json:"loss" oneof:"logistic squared lambdamart"`
 	Trees        int     `json:"trees" range:"1,100000"`

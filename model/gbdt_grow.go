@@ -9,10 +9,6 @@ import (
 	"kindred/linalg"
 )
 
-// groupHistogram sums the derivatives of rows by bin, for the features of one
-// group of a binTable: G above, H below (see gradients).
-type groupHistogram [groupSize][256]uint64
-
 // candidate is a way to split a leaf.
 type candidate struct {
 	feature int32
@@ -35,11 +31,13 @@ type grower struct {
 	settings    *GBDT
 	features    []treeFeature
 	table       *binTable
+	columns     [][]uint8 // of table
 	workers     int
 	rows, spare []int32
 	active      []bool // by feature
 	leaves      []leaf
 	pool        [][]groupHistogram
+	tiles       []tile       // by worker
 	scratch     [][]category // by worker
 	bests       [][2]candidate
 	nodes       []treeNode
@@ -61,9 +59,10 @@ type category struct {
 func newGrower(a *GBDT, features []treeFeature, table *binTable, rows int) *grower {
 	workers := runtime.GOMAXPROCS(0)
 	return &grower{
-		settings: a, features: features, table: table, workers: workers,
+		settings: a, features: features, table: table, columns: table.columns(len(features)), workers: workers,
 		rows: make([]int32, 0, rows), spare: make([]int32, rows), active: make([]bool, len(features)),
-		scratch: make([][]category, workers), bests: make([][2]candidate, len(table.groups)),
+		scratch: make([][]category, workers), bests: make([][2]candidate, table.groups),
+		tiles: make([]tile, workers),
 	}
 }
 
@@ -144,7 +143,7 @@ func (g *grower) take() []groupHistogram {
 		g.pool = g.pool[:n-1]
 		return h
 	}
-	return make([]groupHistogram, len(g.table.groups))
+	return make([]groupHistogram, g.table.groups)
 }
 
 func (g *grower) release(l *leaf) {
@@ -193,14 +192,14 @@ func (g *grower) partition(rows []int32, c *candidate) (left int) {
 	for b := range goes {
 		goes[b] = uint8(c.left[b>>6] >> (b & 63) & 1)
 	}
-	column, shift := g.table.groups[c.feature/groupSize], 8*(c.feature%groupSize)
+	column := g.columns[c.feature]
 	spare := g.spare[:len(rows)]
 	counts := make([]int, (len(rows)+rowBlock-1)/rowBlock+1)
 	eachBlock(g.workers, len(rows), func(block, lo, hi int) {
 		// Left ones fill the block from its start, right ones from its end.
 		at, end := lo, hi-1
 		for _, r := range rows[lo:hi] {
-			is := int(goes[uint8(column[r]>>shift)])
+			is := int(goes[column[r]])
 			spare[at], spare[end] = r, r
 			at += is
 			end += is - 1
@@ -227,18 +226,14 @@ func (g *grower) partition(rows []int32, c *candidate) (left int) {
 // if there is one, from the parent's that it holds; then the best split of
 // both. A side too light to be split is not looked at.
 func (g *grower) search(small, large *leaf) {
-	linalg.Parallel(g.workers, len(g.table.groups), func(worker, lo, hi int) {
+	g.count(small.hist, g.rows[small.lo:small.hi])
+	linalg.Parallel(g.workers, g.table.groups, func(worker, lo, hi int) {
 		for group := lo; group < hi; group++ {
 			h := &small.hist[group]
-			g.count(h, g.table.groups[group], g.rows[small.lo:small.hi])
 			g.bests[group] = [2]candidate{g.best(worker, group, h, small.total)}
 			if large != nil {
 				parent := &large.hist[group]
-				for f := range parent {
-					for b := range parent[f] {
-						parent[f][b] -= h[f][b]
-					}
-				}
+				parent.subtract(h)
 				g.bests[group][1] = g.best(worker, group, parent, large.total)
 			}
 		}
@@ -251,23 +246,6 @@ func (g *grower) search(small, large *leaf) {
 		if c := &g.bests[group][1]; large != nil && c.gain > large.best.gain {
 			large.best = *c
 		}
-	}
-}
-
-// count fills the histogram of a group.
-func (g *grower) count(h *groupHistogram, bins []uint64, rows []int32) {
-	clear(h[:])
-	packed := g.packed[:len(bins)]
-	for _, r := range rows {
-		w, p := bins[r], packed[r]
-		h[0][uint8(w)] += p
-		h[1][uint8(w>>8)] += p
-		h[2][uint8(w>>16)] += p
-		h[3][uint8(w>>24)] += p
-		h[4][uint8(w>>32)] += p
-		h[5][uint8(w>>40)] += p
-		h[6][uint8(w>>48)] += p
-		h[7][uint8(w>>56)] += p
 	}
 }
 

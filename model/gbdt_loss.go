@@ -58,7 +58,7 @@ func (d *gradients) compute(scores []float32, tree int) float64 {
 	d.sums = make([]gradientSums, (max(len(d.learn.index), len(d.groups))+rowBlock-1)/rowBlock)
 	workers := runtime.GOMAXPROCS(0)
 	if d.groups == nil {
-		eachBlock(workers, len(d.learn.index), func(block, lo, hi int) { d.pointwise(&d.sums[block], scores, lo, hi) })
+		eachBlock(workers, len(d.learn.index), func(block, lo, hi int) { d.sums[block] = d.pointwise(scores, lo, hi) })
 	} else {
 		linalg.Parallel(workers, len(d.groups), func(_, lo, hi int) {
 			for k := lo; k < hi; k++ {
@@ -108,14 +108,14 @@ func (d *gradients) round(r int32, stream uint64) {
 }
 
 // pointwise computes the derivatives of the rows index[lo:hi].
-func (d *gradients) pointwise(sums *gradientSums, scores []float32, lo, hi int) {
+func (d *gradients) pointwise(scores []float32, lo, hi int) (sums gradientSums) {
 	logistic := d.settings.Loss == logisticLoss
 	for k, r := range d.learn.index[lo:hi] {
 		raw, label, w := float64(scores[r]), d.learn.rows.Labels[r], float64(d.learn.rows.Weight(int(r)))
 		y := float64(label)
 		g, h := raw-y, 1.0
 		if logistic {
-			y = target(logisticLoss, label)
+			y = binaryOf(label)
 			p := sigmoid(raw)
 			g, h = p-y, max(p*(1-p), 1e-16)
 		}
@@ -125,6 +125,7 @@ func (d *gradients) pointwise(sums *gradientSums, scores []float32, lo, hi int) 
 			sums.loss, sums.rows = sums.loss+w*pointLoss(d.settings.Loss, raw, y), sums.rows+w
 		}
 	}
+	return sums
 }
 
 // addUp sums the derivatives of lists.

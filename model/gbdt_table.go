@@ -2,6 +2,7 @@ package model
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 
 	"kindred/dataset"
@@ -111,18 +112,17 @@ func binsOf(cuts, values []float32) []uint8 {
 // that are loaded at once, and whose histograms fit in the first cache.
 const groupSize = 8
 
-// binTable holds the bins of rows, eight features together.
+// binTable holds the bins of rows, row after row, so that few cache lines hold
+// all of one.
 type binTable struct {
-	rows   int
-	groups [][]uint64 // by group and row; feature k of a group in byte k
+	groups int      // words of a row
+	words  []uint64 // by row and group; feature k of a group in byte k
 }
 
 // newBinTable bins rows; ordered is nil for rows that were not learned from.
 func newBinTable(rows *dataset.Rows, features []treeFeature, ordered []orderedBins) *binTable {
-	t := &binTable{rows: rows.Len()}
-	for range (len(features) + groupSize - 1) / groupSize {
-		t.groups = append(t.groups, make([]uint64, rows.Len()))
-	}
+	t := &binTable{groups: (len(features) + groupSize - 1) / groupSize}
+	t.words = make([]uint64, rows.Len()*t.groups)
 	if ordered == nil {
 		ordered = make([]orderedBins, len(features))
 	}
@@ -132,6 +132,7 @@ func newBinTable(rows *dataset.Rows, features []treeFeature, ordered []orderedBi
 	}
 	eachRow(rows, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
+			words := t.words[r*t.groups : (r+1)*t.groups]
 			cols, vals := rows.Row(r)
 			for k, c := range cols {
 				for _, f := range byColumn[c] {
@@ -139,7 +140,7 @@ func newBinTable(rows *dataset.Rows, features []treeFeature, ordered []orderedBi
 					if o := ordered[f]; o != nil && o[r] > 0 {
 						bin = o[r]
 					}
-					t.groups[f/groupSize][r] |= uint64(bin) << (8 * (f % groupSize))
+					words[f/groupSize] |= uint64(bin) << (8 * (f % groupSize))
 				}
 			}
 		}
@@ -149,7 +150,24 @@ func newBinTable(rows *dataset.Rows, features []treeFeature, ordered []orderedBi
 
 // at returns the bin of a feature in a row.
 func (t *binTable) at(feature, r int32) uint8 {
-	return uint8(t.groups[feature/groupSize][r] >> (8 * (feature % groupSize)))
+	return uint8(t.words[int(r)*t.groups+int(feature/groupSize)] >> (8 * (feature % groupSize)))
+}
+
+// columns returns the bins of n features, one column each: what divides the
+// rows of a leaf reads one feature only.
+func (t *binTable) columns(n int) [][]uint8 {
+	columns, rows := make([][]uint8, n), len(t.words)/max(t.groups, 1)
+	for f := range columns {
+		columns[f] = make([]uint8, rows)
+	}
+	eachBlock(runtime.GOMAXPROCS(0), rows, func(_, lo, hi int) {
+		for f, column := range columns {
+			for r := lo; r < hi; r++ {
+				column[r] = t.at(int32(f), int32(r))
+			}
+		}
+	})
+	return columns
 }
 
 // block is how many rows are handled together where a result is put together

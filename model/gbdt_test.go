@@ -1,8 +1,10 @@
 package model_test
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"kindred/dataset"
@@ -58,6 +60,27 @@ func TestGBDTTargetStatistics(t *testing.T) {
 			if math.Abs(float64(p)-0.5) > 0.25 {
 				t.Errorf("%s: a category never met has the prediction %.3f", name, p)
 			}
+		}
+	}
+}
+
+// TestGBDTSameBytesOfManyRows has rows enough that workers share a leaf's.
+func TestGBDTSameBytesOfManyRows(t *testing.T) {
+	train := planted(20_000, 1, numberXor)
+	a := model.ForEpochs(model.NewGBDT(), 8)
+	var first []byte
+	for _, cores := range []int{1, 3, 8} {
+		before := runtime.GOMAXPROCS(cores)
+		m, err := a.FitRows(t.Context(), train, nil, nil)
+		runtime.GOMAXPROCS(before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = rowBytes(t, m)
+		}
+		if !bytes.Equal(first, rowBytes(t, m)) {
+			t.Errorf("%d cores give other bytes than one", cores)
 		}
 	}
 }
