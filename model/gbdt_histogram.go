@@ -87,7 +87,7 @@ func (h *groupHistogram) count(words, packed []uint64) {
 // add adds the sums of other rows, subtract takes them away.
 func (h *groupHistogram) add(other *groupHistogram) {
 	for f := range h {
-		for b, x := range other[f] {
+		for b, x := range &other[f] {
 			h[f][b] += x
 		}
 	}
@@ -95,7 +95,7 @@ func (h *groupHistogram) add(other *groupHistogram) {
 
 func (h *groupHistogram) subtract(other *groupHistogram) {
 	for f := range h {
-		for b, x := range other[f] {
+		for b, x := range &other[f] {
 			h[f][b] -= x
 		}
 	}

@@ -1,25 +1,29 @@
 package model
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"kindred/dataset"
-	"kindred/linalg"
 )
 
-// RowStack combines rankers of other kinds (Wolpert, RowStacked Generalization,
-// Neural Networks 1992): a logistic regression over their log-odds z,
+// RowStack combines rankers of other kinds (Wolpert, Stacked Generalization,
+// Neural Networks 1992): a regression over their raw scores z,
 //
 //	s(x) = b + Σₘ βₘ·zₘ(x)
 //
-// learned on rows that none of them has learned from, β shrunk to the mean
-// 1/members and b to 0. What trees, crosses and factorisation miss is not the
-// same, so it is rarely worse than the best of them. A member that is null in
-// the settings is left out.
+// learned by the loss that is theirs, too, on rows that none of them has
+// learned from, β shrunk to the mean 1/members and b to 0. What trees, crosses
+// and factorisation miss is not the same, so it is rarely worse than the best
+// of them. A member that is null in the settings is left out, as fm is unless
+// settings name it, and as logistic is, which knows no other loss, of a stack
+// with the squared one.
 //
 // Departure: the rows held out are also those that members stop by. When they
 // are held out of the training rows, members are then fitted anew on all of
@@ -27,7 +31,9 @@ import (
 //
 // Cost: its members', twice where there are no validation rows.
 type RowStack struct {
+	Loss       string    `json:"loss" oneof:"logistic squared"` // of the members too
 	Logistic   *Logistic `json:"logistic"`
+	FM         *FM       `json:"fm"`
 	FFM        *FFM      `json:"ffm"`
 	GBDT       *GBDT     `json:"gbdt"`
 	Lambda     float64   `json:"lambda" range:"1e-3,1e6"`
@@ -37,22 +43,24 @@ type RowStack struct {
 
 // NewRowStack returns a stack of a linear model, a factorisation and trees.
 func NewRowStack() *RowStack {
-	return &RowStack{Logistic: NewLogistic(), FFM: NewFFM(), GBDT: NewGBDT(), Lambda: 10, ValidShare: 0.1, Seed: 1}
+	return &RowStack{Loss: logisticLoss, Logistic: NewLogistic(), FFM: NewFFM(), GBDT: NewGBDT(), Lambda: 10, ValidShare: 0.1, Seed: 1}
 }
 
 // Kind returns "rowstack".
 func (*RowStack) Kind() string { return "rowstack" }
 
 // Validate reports every setting out of range, those of members included, and
-// members that do not predict probabilities.
+// members with a loss that is not the stack's.
 func (a *RowStack) Validate() error {
 	faults := []error{validate(a)}
-	if a.FFM != nil && a.FFM.Loss != logisticLoss || a.GBDT != nil && a.GBDT.Loss != logisticLoss {
-		faults = append(faults, fmt.Errorf("members of a stack have the loss logistic"))
-	}
 	members := a.members()
 	if len(members) == 0 {
-		faults = append(faults, fmt.Errorf("a stack has members"))
+		faults = append(faults, fmt.Errorf("a stack has members (of those that are not null, none has the loss %s)", a.Loss))
+	}
+	for member, loss := range a.losses() {
+		if loss != logisticLoss && loss != a.Loss {
+			faults = append(faults, fmt.Errorf("%s has the loss %s, the stack has %s (leave the member's out: all take the stack's, logistic or squared)", member, loss, a.Loss))
+		}
 	}
 	for _, member := range members {
 		if err := member.Validate(); err != nil {
@@ -62,24 +70,63 @@ func (a *RowStack) Validate() error {
 	return errors.Join(faults...)
 }
 
-// members returns copies of the members, with the seed.
+// losses returns what the settings say of the losses of members that have a
+// choice.
+func (a *RowStack) losses() map[string]string {
+	losses := map[string]string{}
+	if a.FM != nil {
+		losses[a.FM.Kind()] = a.FM.Loss
+	}
+	if a.FFM != nil {
+		losses[a.FFM.Kind()] = a.FFM.Loss
+	}
+	if a.GBDT != nil {
+		losses[a.GBDT.Kind()] = a.GBDT.Loss
+	}
+	return losses
+}
+
+// members returns copies of the members, with the seed and the loss.
 func (a *RowStack) members() (members []RowAlgorithm) {
-	if a.Logistic != nil {
+	if a.Logistic != nil && a.Loss == logisticLoss {
 		member := *a.Logistic
 		member.Seed = a.Seed
 		members = append(members, &member)
 	}
+	if a.FM != nil {
+		member := *a.FM
+		member.Seed, member.Loss = a.Seed, a.Loss
+		members = append(members, &member)
+	}
 	if a.FFM != nil {
 		member := *a.FFM
-		member.Seed = a.Seed
+		member.Seed, member.Loss = a.Seed, a.Loss
 		members = append(members, &member)
 	}
 	if a.GBDT != nil {
 		member := *a.GBDT
-		member.Seed = a.Seed
+		member.Seed, member.Loss = a.Seed, a.Loss
 		members = append(members, &member)
 	}
 	return members
+}
+
+// UnmarshalJSON lays settings over those there are; an fm that they name but
+// that was left out starts from its defaults.
+func (a *RowStack) UnmarshalJSON(settings []byte) error {
+	type fields RowStack // without this method
+	var named struct {
+		FM json.RawMessage `json:"fm"`
+	}
+	if err := json.Unmarshal(settings, &named); err != nil {
+		return err
+	}
+	if named.FM != nil && a.FM == nil {
+		a.FM = NewFM()
+	}
+	decoder := json.NewDecoder(bytes.NewReader(settings))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode((*fields)(a))
 }
 
 // ForEpochs returns the algorithm set to learn from all rows for n epochs, or
@@ -123,7 +170,7 @@ func (a *RowStack) FitRows(ctx context.Context, train, valid *dataset.Rows, prog
 	if valid == nil {
 		rows = train.Select(learn.index)
 	}
-	m := &RowStacked{columns: train.Columns.Len(), again: a.members()}
+	m := &RowStacked{loss: a.Loss, columns: train.Columns.Len(), again: a.members()}
 	best, err := m.fit(ctx, rows, judges, progress)
 	if err != nil {
 		return nil, err
@@ -142,6 +189,7 @@ const shapeRowStacked = "rowstacked"
 
 // RowStacked is the learned shape of RowStack.
 type RowStacked struct {
+	loss    string
 	columns int
 	members []RowModel
 	weights []float64      // by member
@@ -155,7 +203,7 @@ func (m *RowStacked) Refit(ctx context.Context, rows *dataset.Rows, progress fun
 	if len(m.again) == 0 {
 		return nil, fmt.Errorf("model: a loaded stack has no settings to be fitted again (fit a new one)")
 	}
-	other := &RowStacked{columns: m.columns, weights: m.weights, base: m.base, again: m.again}
+	other := &RowStacked{loss: m.loss, columns: m.columns, weights: m.weights, base: m.base, again: m.again}
 	if _, err := other.fit(ctx, rows, nil, progress); err != nil {
 		return nil, err
 	}
@@ -187,129 +235,29 @@ func (m *RowStacked) fit(ctx context.Context, rows, valid *dataset.Rows, progres
 	return best, nil
 }
 
-// odds returns the members' log-odds of rows, row by row.
-func (m *RowStacked) odds(rows *dataset.Rows) []float64 {
+// scores returns the members' raw scores of rows, row by row.
+func (m *RowStacked) scores(rows *dataset.Rows) []float64 {
 	width := len(m.members)
-	odds, predictions := make([]float64, rows.Len()*width), make([]float32, rows.Len())
+	scores, predictions := make([]float64, rows.Len()*width), make([]float32, rows.Len())
 	for k, member := range m.members {
 		member.Predict(predictions, rows)
 		for r, p := range predictions {
-			odds[r*width+k] = logit(float64(p))
-		}
-	}
-	return odds
-}
-
-// raw is the combined score of one row's log-odds.
-func (m *RowStacked) raw(odds []float64) float64 {
-	sum := m.base
-	for k, weight := range m.weights {
-		sum += weight * odds[k]
-	}
-	return sum
-}
-
-// weigh finds the weights by Newton's method, halving steps that do not
-// descend, from the mean, which rows without labels leave as it is.
-func (m *RowStacked) weigh(rows *dataset.Rows, lambda float64) {
-	width := len(m.members)
-	m.weights = make([]float64, width)
-	for k := range m.weights {
-		m.weights[k] = 1 / float64(width)
-	}
-	fit := rowStackFit{rows: rows, odds: m.odds(rows), lambda: lambda, width: width}
-	at := append([]float64{0}, m.weights...)
-	for range 30 {
-		step, ok := fit.newton(at)
-		if !ok {
-			break
-		}
-		loss, share := fit.loss(at), 1.0
-		next := shifted(at, step, share)
-		for share > 1e-6 && fit.loss(next) > loss {
-			share /= 2
-			next = shifted(at, step, share)
-		}
-		if share <= 1e-6 || loss-fit.loss(next) <= 1e-10*loss {
-			break
-		}
-		at = next
-	}
-	m.base, m.weights = at[0], at[1:]
-}
-
-func shifted(at, step []float64, share float64) []float64 {
-	next := make([]float64, len(at))
-	for k := range next {
-		next[k] = at[k] - share*step[k]
-	}
-	return next
-}
-
-// rowStackFit is a stack's weights under way: b, then β.
-type rowStackFit struct {
-	rows   *dataset.Rows
-	odds   []float64
-	lambda float64
-	width  int
-}
-
-// off is how far weight k is from what it is shrunk to.
-func (f *rowStackFit) off(at []float64, k int) float64 {
-	if k == 0 {
-		return at[0]
-	}
-	return at[k] - 1/float64(f.width)
-}
-
-func (f *rowStackFit) raw(at []float64, r int) float64 {
-	sum := at[0]
-	for k, z := range f.odds[r*f.width : (r+1)*f.width] {
-		sum += at[k+1] * z
-	}
-	return sum
-}
-
-func (f *rowStackFit) loss(at []float64) (sum float64) {
-	for r, label := range f.rows.Labels {
-		sum += float64(f.rows.Weight(r)) * pointLoss(logisticLoss, f.raw(at, r), target(logisticLoss, label))
-	}
-	for k := range at {
-		sum += f.lambda / 2 * f.off(at, k) * f.off(at, k)
-	}
-	return sum
-}
-
-// newton returns H⁻¹·G; ok is false where there is none.
-func (f *rowStackFit) newton(at []float64) (step []float64, ok bool) {
-	n := len(at)
-	g, h, x := make([]float64, n), make([]float64, n*n), make([]float64, n)
-	for r, label := range f.rows.Labels {
-		x[0] = 1
-		copy(x[1:], f.odds[r*f.width:(r+1)*f.width])
-		p, w := sigmoid(f.raw(at, r)), float64(f.rows.Weight(r))
-		d, curve := w*(p-target(logisticLoss, label)), w*p*(1-p)
-		for i := range n {
-			g[i] += d * x[i]
-			for j := range i + 1 {
-				h[i*n+j] += curve * x[i] * x[j]
+			scores[r*width+k] = float64(p)
+			if m.loss == logisticLoss {
+				scores[r*width+k] = logit(float64(p))
 			}
 		}
 	}
-	narrow, solution := make([]float32, n*n), make([]float32, n)
-	for k := range n {
-		g[k] += f.lambda * f.off(at, k)
-		h[k*n+k] += f.lambda
-		solution[k] = float32(g[k])
+	return scores
+}
+
+// raw is the combined score of one row's scores.
+func (m *RowStacked) raw(scores []float64) float64 {
+	sum := m.base
+	for k, weight := range m.weights {
+		sum += weight * scores[k]
 	}
-	for k, v := range h {
-		narrow[k] = float32(v)
-	}
-	if linalg.Cholesky(narrow, n) != nil {
-		return nil, false
-	}
-	linalg.CholeskySolve(narrow, n, solution)
-	return wide(solution), true
+	return sum
 }
 
 // Weights returns the weights of the members, in the order of the settings.
@@ -323,9 +271,9 @@ func (m *RowStacked) Columns() int { return m.columns }
 
 // Predict implements RowModel. Cost: that of all members.
 func (m *RowStacked) Predict(predictions []float32, rows *dataset.Rows) {
-	odds, width := m.odds(rows), len(m.members)
+	scores, width := m.scores(rows), len(m.members)
 	for r := range predictions {
-		predictions[r] = predicted(logisticLoss, m.raw(odds[r*width:(r+1)*width]))
+		predictions[r] = predicted(m.loss, m.raw(scores[r*width:(r+1)*width]))
 	}
 }
 
@@ -357,6 +305,7 @@ func (m *RowStacked) Importance() []float64 {
 // WriteTo writes the shape for ReadRows: the weights, then the members.
 func (m *RowStacked) WriteTo(w io.Writer) (int64, error) {
 	e := newEncoder(w, shapeRowStacked)
+	e.text(m.loss)
 	e.u64(uint64(m.columns))
 	e.u64(uint64(len(m.members)))
 	e.f64(m.base)
@@ -376,10 +325,10 @@ func (m *RowStacked) WriteTo(w io.Writer) (int64, error) {
 }
 
 func readRowStacked(d *decoder) *RowStacked {
-	m := &RowStacked{columns: int(d.u64())}
+	m := &RowStacked{loss: d.text(), columns: int(d.u64())}
 	members := d.u64()
 	m.base = d.f64()
-	d.check(members > 0, members <= 64, m.base-m.base == 0)
+	d.check(slices.Contains([]string{logisticLoss, squaredLoss}, m.loss), members > 0, members <= 64, m.base-m.base == 0)
 	for i := uint64(0); i < members && d.err == nil; i++ {
 		weight := d.f64()
 		d.check(weight-weight == 0)

@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -80,12 +81,79 @@ func TestRowStackRefit(t *testing.T) {
 	}
 }
 
+// TestRowStackFM expects an fm with its defaults where settings name it, and
+// none where they do not.
+func TestRowStackFM(t *testing.T) {
+	for settings, want := range map[string]*model.FM{
+		`{}`:                      nil,
+		`{"lambda": 3}`:           nil,
+		`{"fm": null}`:            nil,
+		`{"fm": {}}`:              model.NewFM(),
+		`{"fm": {"epochs": 3}}`:   {Epochs: 3},
+		`{"ffm": null, "fm": {}}`: model.NewFM(),
+	} {
+		a, err := model.RowFromJSON("rowstack", []byte(settings))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stack, ok := a.(*model.RowStack)
+		if !ok {
+			t.Fatalf("got a %T", a)
+		}
+		if want != nil && want.Factors == 0 {
+			epochs := want.Epochs
+			want = model.NewFM()
+			want.Epochs = epochs
+		}
+		if !reflect.DeepEqual(stack.FM, want) {
+			t.Errorf("%s: the fm is %+v, want %+v", settings, stack.FM, want)
+		}
+	}
+}
+
+// TestRowStackSquared expects numbers, with a smaller error than members have.
+func TestRowStackSquared(t *testing.T) {
+	graded := func(n int, seed uint64) *dataset.Rows {
+		rows := planted(n, seed, xor)
+		for r := range rows.Labels {
+			rows.Labels[r] = 10*rows.Labels[r] + 3*rows.Vals[5*r] // x
+		}
+		return rows
+	}
+	train, valid, test := graded(3000, 1), graded(1500, 2), graded(3000, 3)
+	stack := model.NewRowStack()
+	stack.Loss, stack.GBDT.Trees = "squared", 60
+	squares := func(a model.RowAlgorithm) (sum float64) {
+		m, err := a.FitRows(t.Context(), train, valid, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r, p := range predictionsOf(m, test) {
+			sum += math.Pow(float64(p-test.Labels[r]), 2) / float64(test.Len())
+		}
+		return sum
+	}
+	got, trees, factors := squares(stack), *stack.GBDT, *stack.FFM
+	trees.Loss, factors.Loss = "squared", "squared"
+	for _, member := range []model.RowAlgorithm{&trees, &factors} {
+		if alone := squares(member); got > 1.01*alone {
+			t.Errorf("the stack's mean square is %.3f, %s alone has %.3f", got, member.Kind(), alone)
+		}
+	}
+}
+
 func TestRowStackRefuses(t *testing.T) {
 	for settings, want := range map[string]string{
-		`{"logistic": null, "ffm": null, "gbdt": null}`: "has members",
-		`{"gbdt": {"loss": "squared"}}`:                 "the loss logistic",
-		`{"gbdt": {"trees": 0}}`:                        "gbdt: trees is 0",
-		`{"lambda": 0}`:                                 "lambda is 0",
+		`{"logistic": null, "ffm": null, "gbdt": null}`:  "has members",
+		`{"gbdt": {"loss": "squared"}}`:                  "gbdt has the loss squared, the stack has logistic (leave",
+		`{"gbdt": {"loss": "lambdamart"}}`:               "gbdt has the loss lambdamart",
+		`{"loss": "lambdamart"}`:                         "loss is \"lambdamart\", not one of logistic, squared",
+		`{"loss": "squared", "ffm": null, "gbdt": null}`: "none has the loss squared",
+		`{"fm": {"factors": 0}}`:                         "fm: factors is 0",
+		`{"fm": {"factor": 8}}`:                          "unknown field",
+		`{"fms": {}}`:                                    "unknown field",
+		`{"gbdt": {"trees": 0}}`:                         "gbdt: trees is 0",
+		`{"lambda": 0}`:                                  "lambda is 0",
 	} {
 		_, err := model.RowFromJSON("rowstack", []byte(settings))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -29,7 +29,7 @@ type Trees struct {
 // treeNode is a split, or a leaf if feature is below 0.
 type treeNode struct {
 	feature     int32
-	left, right int32     // into nodes
+	left, right int32     // into nodes; right is left+1
 	set         [4]uint64 // the bins that go left
 	gain        float32
 	cover       float32 // sum of H of the training rows that come here
@@ -38,6 +38,12 @@ type treeNode struct {
 
 // goesLeft reports which side a bin takes.
 func (n *treeNode) goesLeft(bin uint8) bool { return n.set[bin>>6]>>(bin&63)&1 == 1 }
+
+// next is the child that a bin goes to; without a branch, for which one it is
+// is hard to guess.
+func (n *treeNode) next(bin uint8) int32 {
+	return n.left + 1 - int32(n.set[bin>>6]>>(bin&63)&1)
+}
 
 // add appends a tree and returns its root.
 func (m *Trees) add(nodes []treeNode) int32 {
@@ -95,11 +101,7 @@ func (m *Trees) addTree(scores []float32, table *binTable, index []int32, root i
 		for _, r := range index[lo:hi] {
 			n := &m.nodes[root]
 			for n.feature >= 0 {
-				if n.goesLeft(table.at(n.feature, r)) {
-					n = &m.nodes[n.left]
-				} else {
-					n = &m.nodes[n.right]
-				}
+				n = &m.nodes[n.next(table.at(n.feature, r))]
 			}
 			scores[r] += n.value
 		}
@@ -150,11 +152,7 @@ func (m *Trees) Predict(predictions []float32, rows *dataset.Rows) {
 func (m *Trees) leafOf(root int32, bins []uint8) *treeNode {
 	n := &m.nodes[root]
 	for n.feature >= 0 {
-		if n.goesLeft(bins[n.feature]) {
-			n = &m.nodes[n.left]
-		} else {
-			n = &m.nodes[n.right]
-		}
+		n = &m.nodes[n.next(bins[n.feature])]
 	}
 	return n
 }
@@ -336,7 +334,7 @@ func readTrees(d *decoder) *Trees {
 		m.nodes[k] = n
 		// Children stand behind their parent: no way down is endless.
 		d.check(n.feature < int32(len(m.features)), n.feature < 0 ||
-			n.left > int32(k) && n.right > int32(k) && max(n.left, n.right) < int32(len(m.nodes)))
+			n.left > int32(k) && n.right == n.left+1 && int(n.right) < len(m.nodes))
 	}
 	for _, root := range m.roots {
 		d.check(root >= 0, int(root) < len(m.nodes))
