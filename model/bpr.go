@@ -73,7 +73,7 @@ func (a *BPR) Fit(ctx context.Context, data *dataset.Interactions, progress func
 	fit := newPairwise(train.ByUser, a.Factors, a.Batch, a.InitScale, a.Seed)
 	fit.rate, fit.lambda = float32(a.LearnRate), float32(a.Lambda)
 	draws := bprDraws{BPR: a, popular: train.ByUser.Cols}
-	return fitPairwise(ctx, fit, &draws, pairwiseRun{a.Kind(), a.Epochs, early, train, progress})
+	return fit.run(ctx, &draws, train, epochs{name: a.Kind(), count: a.Epochs, early: early, progress: progress})
 }
 
 // bprDraws draws BPR's samples.

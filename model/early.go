@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -74,4 +75,52 @@ func (s *stopper) after(ctx context.Context, learned Learned) (stop bool, err er
 		s.since++
 	}
 	return s.since >= s.patience, nil
+}
+
+// epochs is a fit that goes on until there are enough epochs, or its stopper
+// says that it no longer gets better.
+type epochs struct {
+	name     string // of the algorithm, for errors
+	count    int
+	every    int // epochs between two looks at what was held out
+	early    *stopper
+	progress func(Progress)
+	remedy   string // what to try where a term of the objective is not finite
+	// epoch takes one and returns the terms of the objective.
+	epoch func(ctx context.Context, number int) (map[string]float64, error)
+	// learned returns what has been learned so far; if this is not the last
+	// epoch, in memory of its own.
+	learned func(last bool) (Learned, error)
+}
+
+// run returns the best that was learned.
+func (e *epochs) run(ctx context.Context) (Learned, error) {
+	for number := 1; number <= e.count; number++ {
+		when := fmt.Sprintf("%s, epoch %d", e.name, number)
+		loss, err := e.epoch(ctx, number)
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return nil, fmt.Errorf("model: %s: %w", when, err)
+		}
+		if err := finite(loss, when, e.remedy); err != nil {
+			return nil, err
+		}
+		if e.progress != nil {
+			e.progress(Progress{Epoch: number, Epochs: e.count, Loss: loss})
+		}
+		if number < e.count && (e.early.patience == 0 || number%e.every > 0) {
+			continue
+		}
+		learned, err := e.learned(number == e.count)
+		if err != nil {
+			return nil, fmt.Errorf("model: %s: %w", when, err)
+		}
+		stop, err := e.early.after(ctx, learned)
+		if err != nil {
+			return nil, err
+		}
+		if stop {
+			break
+		}
+	}
+	return e.early.learned, nil
 }

@@ -65,12 +65,24 @@ func (m *Embedding) Score(scores []float32, history dataset.History) {
 // histories×items. It is several times as fast for each, and may differ from
 // Score in the last bits.
 func (m *Embedding) ScoreBatch(scores []float32, histories []dataset.History) {
-	users := make([]float32, len(histories)*m.factors)
+	scoreBatch(m, scores, histories)
+}
+
+// projector folds histories into the space of its item vectors.
+type projector interface {
+	UserVector(dst []float32, history dataset.History) []float32
+	ItemVectors() (vectors []float32, factors int)
+}
+
+// scoreBatch writes the inner products of each history's vector and all items'.
+func scoreBatch(m projector, scores []float32, histories []dataset.History) {
+	vectors, d := m.ItemVectors()
+	users := make([]float32, len(histories)*d)
 	for u, history := range histories {
-		m.UserVector(users[u*m.factors:(u+1)*m.factors], history)
+		m.UserVector(users[u*d:(u+1)*d], history)
 	}
 	clear(scores)
-	linalg.GemmT(scores, users, m.vectors, len(histories), m.Items(), m.factors)
+	linalg.GemmT(scores, users, vectors, len(histories), len(vectors)/d, d)
 }
 
 // WriteTo writes the shape for Read.

@@ -144,12 +144,7 @@ func (m *Factors) Score(scores []float32, history dataset.History) {
 // histories×items. It is several times as fast for each, and may differ from
 // Score in the last bits.
 func (m *Factors) ScoreBatch(scores []float32, histories []dataset.History) {
-	users := make([]float32, len(histories)*m.factors)
-	for u, history := range histories {
-		m.UserVector(users[u*m.factors:(u+1)*m.factors], history)
-	}
-	clear(scores)
-	linalg.GemmT(scores, users, m.vectors, len(histories), m.Items(), m.factors)
+	scoreBatch(m, scores, histories)
 }
 
 func (m *Factors) take() *foldIn {

@@ -3,8 +3,6 @@ package model
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"slices"
 
 	"kindred/dataset"
@@ -79,36 +77,16 @@ func (a *FeatureALS) Fit(ctx context.Context, data *dataset.Interactions, progre
 	fit.items.clearUnmet(a.Factors)
 	fit.items.prior = newExpectation(train.ItemFeatures, fit.items.met.Rows(), a.Factors)
 	fit.users.prior = newExpectation(train.UserFeatures, fit.users.met.Rows(), a.Factors)
-	for epoch := 1; epoch <= a.Epochs; epoch++ {
-		err := a.half(ctx, fit, &fit.users, &fit.items, epoch)
-		if err = errors.Join(err, a.half(ctx, fit, &fit.items, &fit.users, epoch)); err != nil {
-			return nil, fmt.Errorf("model: featureals, epoch %d: %w", epoch, err)
-		}
-		loss := fit.loss()
-		for term, x := range loss {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, fmt.Errorf("model: featureals, epoch %d: the %s loss is %v (try a larger lambda)", epoch, term, x)
-			}
-		}
-		if progress != nil {
-			progress(Progress{Epoch: epoch, Epochs: a.Epochs, Loss: loss})
-		}
-		if a.Patience == 0 && epoch < a.Epochs {
-			continue
-		}
-		learned, err := a.learned(fit)
-		if err != nil {
-			return nil, fmt.Errorf("model: featureals, epoch %d: %w", epoch, err)
-		}
-		stop, err := early.after(ctx, learned)
-		if err != nil {
-			return nil, err
-		}
-		if stop {
-			break
-		}
+	run := epochs{
+		name: a.Kind(), count: a.Epochs, every: 1, early: early, progress: progress, remedy: moreLambda,
+		epoch: func(ctx context.Context, number int) (map[string]float64, error) {
+			err := a.half(ctx, fit, &fit.users, &fit.items, number)
+			err = errors.Join(err, a.half(ctx, fit, &fit.items, &fit.users, number))
+			return fit.loss(), err
+		},
+		learned: func(bool) (Learned, error) { return a.learned(fit) },
 	}
-	return early.learned, nil
+	return run.run(ctx)
 }
 
 // half learns what to expect of one side from its vectors of the epoch before,

@@ -54,12 +54,7 @@ func (m *FeatureFactors) Score(scores []float32, history dataset.History) {
 // ScoreBatch writes what Score writes, for many histories at once: scores is
 // histories×items. It may differ from Score in the last bits.
 func (m *FeatureFactors) ScoreBatch(scores []float32, histories []dataset.History) {
-	users := make([]float32, len(histories)*m.factors)
-	for u, history := range histories {
-		m.UserVector(users[u*m.factors:(u+1)*m.factors], history)
-	}
-	clear(scores)
-	linalg.GemmT(scores, users, m.vectors, len(histories), m.Items(), m.factors)
+	scoreBatch(m, scores, histories)
 }
 
 // WriteTo writes the shape for Read.

@@ -100,7 +100,7 @@ func (a *GBDT) FitRows(ctx context.Context, train, valid *dataset.Rows, progress
 			return nil, err
 		}
 		loss := b.boost(tree)
-		if err := finite(loss, fmt.Sprintf("gbdt, tree %d", tree)); err != nil {
+		if err := finite(loss, fmt.Sprintf("gbdt, tree %d", tree), lessRate); err != nil {
 			return nil, err
 		}
 		if progress != nil {

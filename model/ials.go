@@ -129,39 +129,21 @@ func (a *IALS) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 	}
 	early, train := newStopper(data, a.Patience, a.Seed)
 	fit := a.start(train)
-	for epoch := 1; epoch <= a.Epochs; epoch++ {
-		if err := errors.Join(fit.half(ctx, &fit.users, &fit.items), fit.half(ctx, &fit.items, &fit.users)); err != nil {
-			return nil, fmt.Errorf("model: iALS, epoch %d: %w", epoch, err)
-		}
-		loss := fit.loss()
-		for term, x := range loss {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, fmt.Errorf("model: iALS, epoch %d: the %s loss is %v (try a larger lambda)", epoch, term, x)
+	run := epochs{
+		name: "iALS", count: a.Epochs, every: 1, early: early, progress: progress, remedy: moreLambda,
+		epoch: func(ctx context.Context, _ int) (map[string]float64, error) {
+			err := errors.Join(fit.half(ctx, &fit.users, &fit.items), fit.half(ctx, &fit.items, &fit.users))
+			return fit.loss(), err
+		},
+		learned: func(last bool) (Learned, error) {
+			vectors := fit.items.vectors
+			if !last {
+				vectors = slices.Clone(vectors)
 			}
-		}
-		if progress != nil {
-			progress(Progress{Epoch: epoch, Epochs: a.Epochs, Loss: loss})
-		}
-		if a.Patience == 0 && epoch < a.Epochs {
-			continue
-		}
-		vectors := fit.items.vectors
-		if epoch < a.Epochs {
-			vectors = slices.Clone(vectors)
-		}
-		learned, err := foldable(vectors, a.Factors, fit.objective)
-		if err != nil {
-			return nil, fmt.Errorf("model: iALS, epoch %d: %w", epoch, err)
-		}
-		stop, err := early.after(ctx, learned)
-		if err != nil {
-			return nil, err
-		}
-		if stop {
-			break
-		}
+			return foldable(vectors, a.Factors, fit.objective)
+		},
 	}
-	return early.learned, nil
+	return run.run(ctx)
 }
 
 // alternation is a fit under way.

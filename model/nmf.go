@@ -3,7 +3,6 @@ package model
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -68,34 +67,18 @@ func (a *NMF) Fit(ctx context.Context, data *dataset.Interactions, progress func
 	}
 	early, train := newStopper(data, a.Patience, a.Seed)
 	fit := a.start(train)
-	for epoch := 1; epoch <= a.Epochs; epoch++ {
-		fit.half(ctx, &fit.users, &fit.items)
-		fit.half(ctx, &fit.items, &fit.users)
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		loss := fit.loss()
-		for term, x := range loss {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, fmt.Errorf("model: NMF, epoch %d: the %s loss is %v (try a larger lambda)", epoch, term, x)
-			}
-		}
-		if progress != nil {
-			progress(Progress{Epoch: epoch, Epochs: a.Epochs, Loss: loss})
-		}
-		if a.Patience == 0 && epoch < a.Epochs {
-			continue
-		}
-		learned := newFactors(fit.objective, a.Factors, slices.Clone(fit.items.vectors), slices.Clone(fit.items.gram))
-		stop, err := early.after(ctx, learned)
-		if err != nil {
-			return nil, err
-		}
-		if stop {
-			break
-		}
+	run := epochs{
+		name: "NMF", count: a.Epochs, every: 1, early: early, progress: progress, remedy: moreLambda,
+		epoch: func(ctx context.Context, _ int) (map[string]float64, error) {
+			fit.half(ctx, &fit.users, &fit.items)
+			fit.half(ctx, &fit.items, &fit.users)
+			return fit.loss(), nil
+		},
+		learned: func(bool) (Learned, error) {
+			return newFactors(fit.objective, a.Factors, slices.Clone(fit.items.vectors), slices.Clone(fit.items.gram)), nil
+		},
 	}
-	return early.learned, nil
+	return run.run(ctx)
 }
 
 // descent is a fit of NMF under way.

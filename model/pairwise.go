@@ -2,7 +2,6 @@ package model
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -144,15 +143,9 @@ func (fit *pairwise) epoch(ctx context.Context, r ranking, epoch int) (map[strin
 		loss += fit.step(r, fit.pairs[lo:min(lo+len(fit.batch), len(fit.pairs))], uint64(epoch)<<32+uint64(lo/sampleBlock)+1)
 	}
 	norms := linalg.Dot(fit.users, fit.users)/float32(max(1, len(fit.known))) + 2*linalg.Dot(fit.items, fit.items)/float32(max(1, len(fit.itemSums)))
-	terms := map[string]float64{
+	return map[string]float64{
 		"ranking": loss / float64(max(1, len(fit.pairs))), "penalty": float64(fit.lambda * norms / 2),
-	}
-	for term, x := range terms {
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, fmt.Errorf("the %s loss is %v (try a smaller learn_rate or a larger lambda)", term, x)
-		}
-	}
-	return terms, nil
+	}, nil
 }
 
 // step takes one batch; stream numbers its first random stream.
@@ -246,15 +239,6 @@ func (s *shards) add(row, sample int32) {
 	*own = append(*own, shardStep{row, sample})
 }
 
-// pairwiseRun is what fitPairwise needs beside the fit.
-type pairwiseRun struct {
-	name     string
-	epochs   int
-	early    *stopper
-	data     *dataset.Interactions // what the fit learns from
-	progress func(Progress)
-}
-
 // checkEpochs is how many epochs pass between two looks at what was held out:
 // a look costs as much as some epochs.
 const checkEpochs = 3
@@ -262,32 +246,14 @@ const checkEpochs = 3
 // checks returns the patience of a stopper that looks every checkEpochs.
 func checks(patience int) int { return (patience + checkEpochs - 1) / checkEpochs }
 
-// fitPairwise runs the epochs of BPR and WARP and returns the best item
-// vectors, ready to fold histories in.
-func fitPairwise(ctx context.Context, fit *pairwise, r ranking, run pairwiseRun) (Learned, error) {
-	for epoch := 1; epoch <= run.epochs; epoch++ {
+// run goes through the epochs of BPR or WARP and returns the best item vectors,
+// ready to fold histories of the data in.
+func (fit *pairwise) run(ctx context.Context, r ranking, data *dataset.Interactions, e epochs) (Learned, error) {
+	e.every, e.remedy = checkEpochs, lessRate
+	e.epoch = func(ctx context.Context, number int) (map[string]float64, error) {
 		r.prepare(fit)
-		loss, err := fit.epoch(ctx, r, epoch)
-		if err != nil {
-			return nil, fmt.Errorf("model: %s, epoch %d: %w", run.name, epoch, err)
-		}
-		if run.progress != nil {
-			run.progress(Progress{Epoch: epoch, Epochs: run.epochs, Loss: loss})
-		}
-		if epoch < run.epochs && (run.early.patience == 0 || epoch%checkEpochs > 0) {
-			continue
-		}
-		learned, err := encoded(slices.Clone(fit.items), fit.users, fit.factors, run.data)
-		if err != nil {
-			return nil, fmt.Errorf("model: %s, epoch %d: %w", run.name, epoch, err)
-		}
-		stop, err := run.early.after(ctx, learned)
-		if err != nil {
-			return nil, err
-		}
-		if stop {
-			break
-		}
+		return fit.epoch(ctx, r, number)
 	}
-	return run.early.learned, nil
+	e.learned = func(bool) (Learned, error) { return encoded(slices.Clone(fit.items), fit.users, fit.factors, data) }
+	return e.run(ctx)
 }

@@ -48,7 +48,7 @@ func (d rowDescent) run(ctx context.Context, l learner, learn, held sample, prog
 		if len(held.index) > 0 {
 			loss["valid"] = held.meanLoss(d.loss, runtime.GOMAXPROCS(0), func(worker, r int) float64 { return l.raw(worker, held.rows, r) })
 		}
-		if err := finite(loss, fmt.Sprintf("%s, epoch %d", d.kind, epoch)); err != nil {
+		if err := finite(loss, fmt.Sprintf("%s, epoch %d", d.kind, epoch), lessRate); err != nil {
 			return err
 		}
 		if progress != nil {
@@ -73,14 +73,20 @@ func (d rowDescent) run(ctx context.Context, l learner, learn, held sample, prog
 }
 
 // finite names the first loss, by name, that is no number, and what to try.
-func finite(loss map[string]float64, when string) error {
+func finite(loss map[string]float64, when, remedy string) error {
 	for _, name := range slices.Sorted(maps.Keys(loss)) {
 		if x := loss[name]; math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("model: %s: the %s loss is %v (try a smaller learn_rate or a larger lambda)", when, name, x)
+			return fmt.Errorf("model: %s: the %s loss is %v (try %s)", when, name, x, remedy)
 		}
 	}
 	return nil
 }
+
+// What finite proposes.
+const (
+	moreLambda = "a larger lambda"
+	lessRate   = "a smaller learn_rate or a larger lambda"
+)
 
 // slope is the derivative of a loss by the raw score.
 func slope(loss string, raw, y float64) float64 {

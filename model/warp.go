@@ -66,7 +66,7 @@ func (a *WARP) Fit(ctx context.Context, data *dataset.Interactions, progress fun
 	fit := newPairwise(train.ByUser, a.Factors, a.Batch, a.InitScale, a.Seed)
 	fit.rate, fit.lambda = float32(a.LearnRate), float32(a.Lambda)
 	draws := warpDraws{draws: a.Draws, items: train.ByUser.Width}
-	return fitPairwise(ctx, fit, &draws, pairwiseRun{a.Kind(), a.Epochs, early, train, progress})
+	return fit.run(ctx, &draws, train, epochs{name: a.Kind(), count: a.Epochs, early: early, progress: progress})
 }
 
 // warpDraws draws WARP's samples.

@@ -56,6 +56,7 @@ type measured struct {
 	NDCG      float64 `json:"ndcg@20"`
 	Recall    float64 `json:"recall@20"`
 	Users     int     `json:"users"`
+	Lists     float64 `json:"list_processor_seconds"`
 }
 
 func measure(ctx context.Context, training, valid, model string) (measured, error) {
@@ -82,9 +83,14 @@ func measure(ctx context.Context, training, valid, model string) (measured, erro
 		return measured{}, err
 	}
 	report, err := eval.Judge(ctx, learned, data.Items.Len(), cases, eval.Options{Ks: []int{20}})
+	if err != nil {
+		return measured{}, err
+	}
+	listed, _, err := used()
 	return measured{
 		Model: model, Threads: runtime.GOMAXPROCS(0), Seconds: seconds, Processor: (after - before).Seconds(), PeakMB: peak,
 		Items: data.Items.Len(), NDCG: report.Estimates["ndcg@20"].Mean, Recall: report.Estimates["recall@20"].Mean, Users: report.Users,
+		Lists: (listed - after).Seconds(),
 	}, err
 }
 

@@ -1,7 +1,8 @@
-"""Time and judge SLIM, EASE and PureSVD by scikit-learn, NumPy and SciPy.
+"""Time and judge SLIM, EASE, PureSVD, GF-CF and NMF by scikit-learn, NumPy and SciPy.
 
     python linear.py split DATA DIR                # DATA: gowalla_m1, s3rec-beauty or ml-100k, with what is in it
-    python linear.py fit DIR --model slim|ease|ease-cholesky|puresvd|puresvd-arpack [--l1 1] [--l2 100] [--sample N]
+    python linear.py fit DIR --model slim|ease|ease-cholesky|puresvd|puresvd-arpack|gfcf|gfcf-arpack|nmf|nmf-mu
+                             [--l1 1] [--l2 100] [--factors 128] [--epochs 50] [--sample N] [--unjudged]
 
 split writes DIR/train.txt and DIR/valid.txt, a user and its items a line, for
 this script and for bench/fit: of a time-ordered set the last item but one
@@ -12,7 +13,10 @@ fit learns from ones and zeros. slim is ElasticNet for one item after the other,
 in as many processes as threads; --sample takes so many items, evenly spread, and
 extrapolates. ease is numpy.linalg.inv, ease-cholesky LAPACK's potrf and potri in
 place. puresvd is randomized_svd with five iterations, puresvd-arpack is svds.
-Times are those of the fit, reading left out; the peak is that of the process,
+gfcf is the authors' code in SciPy
+with randomized_svd, gfcf-arpack with svds. nmf is scikit-learn's coordinate
+descent from nndsvda, nmf-mu its multiplicative updates.
+Times are those of the fit, reading left out, and of all lists; the peak is that of the process,
 reading included, and of the larger one for slim. Prints one JSON object.
 """
 
@@ -28,6 +32,7 @@ import warnings
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
+from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet
 from sklearn.utils.extmath import randomized_svd
@@ -134,23 +139,45 @@ def puresvd(train, args):
     return (lambda x: (x @ vt.T) @ vt), 0, 1
 
 
+def gfcf(train, args):
+    users, items = (1 / np.sqrt(np.maximum(np.asarray(train.sum(axis)).ravel(), 1)) for axis in (1, 0))
+    x = sp.diags(users.astype(np.float32)) @ train @ sp.diags(items.astype(np.float32))
+    if args.model == "gfcf":
+        _, _, vt = randomized_svd(x, args.factors, n_oversamples=16, n_iter=5, random_state=1)
+    else:
+        _, _, vt = sp.linalg.svds(x, args.factors, random_state=1)
+    near = (x.T @ x).tocsr()
+    inward, outward = (vt * items).T, vt / items
+    return (lambda h: (h @ near).toarray() + 0.3 * (h @ inward) @ outward), 0, 1
+
+
+def nmf(train, args):
+    solver = {"nmf": {"solver": "cd", "init": "nndsvda"}, "nmf-mu": {"solver": "mu", "init": "nndsvda"}}[args.model]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = NMF(args.factors, max_iter=args.epochs, tol=0, random_state=1, **solver).fit(train)
+        return (lambda h: fitted.transform(h) @ fitted.components_), 0, 1
+
+
 def judge(score, train, valid):
     discount = 1 / np.log2(np.arange(2, TOP + 2))
     ideal = np.concatenate([[0], np.cumsum(discount)])
     ndcg, recall = [], []
     judged = np.flatnonzero(np.diff(valid.indptr))
+    listing = 0
     for start in range(0, len(judged), 500):
-        users = judged[start : start + 500]
+        users, started = judged[start : start + 500], processor_seconds()
         scores = np.asarray(score(train[users]))
         scores[train[users].nonzero()] = -np.inf
         best = np.argpartition(-scores, TOP, axis=1)[:, :TOP]
         best = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, 1), axis=1), 1)
+        listing += processor_seconds() - started
         for user, ranked in zip(users, best):
             relevant = valid.indices[valid.indptr[user] : valid.indptr[user + 1]]
             hits = np.isin(ranked, relevant)
             ndcg.append((hits * discount).sum() / ideal[min(TOP, len(relevant))])
             recall.append(hits.sum() / len(relevant))
-    return {"ndcg@20": float(np.mean(ndcg)), "recall@20": float(np.mean(recall)), "users": len(judged)}
+    return {"ndcg@20": float(np.mean(ndcg)), "recall@20": float(np.mean(recall)), "users": len(judged), "list_processor_seconds": listing}
 
 
 def processor_seconds():
@@ -165,11 +192,13 @@ def main():
     command.add_argument("folder")
     command = commands.add_parser("fit")
     command.add_argument("folder")
-    command.add_argument("--model", choices=["slim", "ease", "ease-cholesky", "puresvd", "puresvd-arpack"], required=True)
+    command.add_argument("--model", choices=["slim", "ease", "ease-cholesky", "puresvd", "puresvd-arpack", "gfcf", "gfcf-arpack", "nmf", "nmf-mu"], required=True)
     command.add_argument("--l1", type=float, default=1.0)
     command.add_argument("--l2", type=float, default=100.0)
     command.add_argument("--factors", type=int, default=128)
+    command.add_argument("--epochs", type=int, default=50)
     command.add_argument("--sample", type=int, default=0)
+    command.add_argument("--unjudged", action="store_true")
     command.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     if args.command == "split":
@@ -177,7 +206,7 @@ def main():
         return
 
     train, valid = read(args.folder)
-    fit = {"slim": slim, "ease": ease, "ease-cholesky": ease}.get(args.model, puresvd)
+    fit = {"slim": slim, "ease": ease, "puresvd": puresvd, "gfcf": gfcf, "nmf": nmf}[args.model.partition("-")[0]]
     with threadpool_limits(limits=1 if args.model == "slim" else args.threads, user_api="blas"):
         started, used = time.perf_counter(), processor_seconds()
         score, peak, scale = fit(train, args)
@@ -187,7 +216,7 @@ def main():
         "model": args.model, "threads": args.threads, "fit_seconds": seconds * scale, "processor_seconds": used * scale,
         "peak_mb": peak // 1024, "items": train.shape[1], "extrapolated_by": scale,
         "blas": sorted({f"{p['internal_api']} {p['version']} {p.get('architecture')}" for p in threadpool_info() if p["user_api"] == "blas"}),
-        **({} if args.sample else judge(score, train, valid)),
+        **({} if args.sample or args.unjudged else judge(score, train, valid)),
     }))
 
 
