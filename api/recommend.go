@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"kindred"
+	"kindred/filter"
 	"kindred/recommend"
 )
 
@@ -102,7 +103,7 @@ func (s *Server) recommendRoutes() []route {
 	n := param{name: "n", kind: "integer", detail: "How many items, 1 to 500; 10 if absent.", example: 10}
 	exclude := param{name: "exclude", kind: "string", detail: "Ids not wanted, separated by commas; up to 1,000.", example: "mug-blue,mug-green"}
 	category := param{name: "category", kind: "string", detail: "Only items of this category.", example: "Kitchen"}
-	filter := param{
+	narrow := param{
 		name: "filter", kind: "string", example: `price<=20 and brand="Acme"`,
 		detail: `Only items for which this holds: up to 10 terms joined by "and", such as price<=20, brand="Acme", genres has "Comedy", in_stock=true.`,
 	}
@@ -117,16 +118,16 @@ func (s *Server) recommendRoutes() []route {
 		}
 	}
 	return []route{
-		get("/v1/users/{id}/recommendations", "Recommendations for a user", s.getRecommendations, n, exclude, category, filter, contextItem),
+		get("/v1/users/{id}/recommendations", "Recommendations for a user", s.getRecommendations, n, exclude, category, narrow, contextItem),
 		{
 			method: http.MethodPost, path: "/v1/recommendations", scope: ScopeRead, handle: s.postRecommendations, tag: tagRecommendations,
 			summary: "Recommendations for a session, with or without a user", query: []param{include},
 			body:    recommendBody{Session: []sessionBody{{Item: "kettle", Kind: kindred.View}}, N: 10},
 			answers: answers,
 		},
-		get("/v1/items/{id}/similar", "Items like an item", s.getSimilar, n, exclude, category, filter),
-		get("/v1/popular", "What most users want", s.listing(s.deps.Recommender.Popular), n, exclude, category, filter),
-		get("/v1/trending", "What users want more than they used to", s.listing(s.deps.Recommender.Trending), n, exclude, category, filter),
+		get("/v1/items/{id}/similar", "Items like an item", s.getSimilar, n, exclude, category, narrow),
+		get("/v1/popular", "What most users want", s.listing(s.deps.Recommender.Popular), n, exclude, category, narrow),
+		get("/v1/trending", "What users want more than they used to", s.listing(s.deps.Recommender.Trending), n, exclude, category, narrow),
 	}
 }
 
@@ -204,24 +205,24 @@ func (q query) recommendation() (ask recommend.Request, err error) {
 }
 
 // filterOf parses a filter and a category; the prefix says where they came from.
-func filterOf(prefix, expr, category string) (*recommend.Filter, error) {
+func filterOf(prefix, expr, category string) (*filter.Filter, error) {
 	if len(expr) > maxFilter {
 		return nil, invalid("the filter is not valid", fault{prefix + "filter", fmt.Sprintf("has more than %d bytes", maxFilter)})
 	}
 	if len(category) > kindred.MaxID {
 		return nil, invalid("the filter is not valid", fault{prefix + "category", idFault(category)})
 	}
-	var filter *recommend.Filter
+	var keep *filter.Filter
 	if expr != "" {
 		var err error
-		if filter, err = recommend.ParseFilter(expr); err != nil {
+		if keep, err = filter.Parse(expr); err != nil {
 			return nil, invalid("the filter is not valid", fault{prefix + "filter", messageOf(err)})
 		}
 	}
 	if category != "" {
-		filter = filter.And(category)
+		keep = keep.And(category)
 	}
-	return filter, nil
+	return keep, nil
 }
 
 // messageOf returns what an error says to the user.
@@ -259,7 +260,7 @@ func (s *Server) postRecommendations(w *recorder, r *http.Request) error {
 func readRecommendation(body []byte) (recommend.Request, error) {
 	names := [...]string{"user", "session", "n", "exclude", "category", "filter", "context_item", "explain"}
 	ask := recommend.Request{N: defaultN}
-	var filter, category string
+	var expr, category string
 	in := newReader(body)
 	in.fields(names[:], func(field int) {
 		switch names[field] {
@@ -274,7 +275,7 @@ func readRecommendation(body []byte) (recommend.Request, error) {
 		case "category":
 			category = in.text()
 		case "filter":
-			filter = in.text()
+			expr = in.text()
 		case "context_item":
 			ask.ContextItem = kindred.ItemID(in.id())
 		case "explain":
@@ -285,7 +286,7 @@ func readRecommendation(body []byte) (recommend.Request, error) {
 		return ask, err
 	}
 	var err error
-	ask.Filter, err = filterOf("body.", filter, category)
+	ask.Filter, err = filterOf("body.", expr, category)
 	return ask, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"kindred"
+	"kindred/filter"
 )
 
 // Request asks for a list.
@@ -12,7 +13,7 @@ type Request struct {
 	Session     []SessionItem  // what was done in the session at hand, oldest first
 	N           int
 	Exclude     []kindred.ItemID
-	Filter      *Filter        // nil: everything
+	Filter      *filter.Filter // nil: everything
 	ContextItem kindred.ItemID // the item being looked at
 	Explain     bool           // give a Trace
 }

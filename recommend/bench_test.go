@@ -9,6 +9,7 @@ import (
 
 	"kindred"
 	"kindred/dataset"
+	"kindred/filter"
 	"kindred/model"
 	"kindred/recommend"
 	"kindred/registry"
@@ -96,7 +97,7 @@ func BenchmarkRecommend(b *testing.B) {
 		}
 		svc, err := recommend.New(b.Context(), recommend.Config{}, &histories{}, models)
 		must(b, err)
-		filter, err := recommend.ParseFilter(`price<50 and category="c3"`)
+		keep, err := filter.Parse(`price<50 and category="c3"`)
 		must(b, err)
 		exclude := make([]kindred.ItemID, 100)
 		for i := range exclude {
@@ -107,7 +108,7 @@ func BenchmarkRecommend(b *testing.B) {
 			recommend.Request
 		}{
 			{"plain", recommend.Request{User: "u", N: 20}},
-			{"filter", recommend.Request{User: "u", N: 20, Filter: filter}},
+			{"filter", recommend.Request{User: "u", N: 20, Filter: keep}},
 			{"exclude100", recommend.Request{User: "u", N: 20, Exclude: exclude}},
 			{"context", recommend.Request{User: "u", N: 20, ContextItem: "i500"}},
 			{"n=200", recommend.Request{User: "u", N: 200}},

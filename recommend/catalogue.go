@@ -10,6 +10,7 @@ import (
 
 	"kindred"
 	"kindred/dataset"
+	"kindred/filter"
 	"kindred/linalg"
 )
 
@@ -228,12 +229,12 @@ func (c *catalogue) rlock(now time.Time) {
 
 // skip writes into bits what must not be recommended from the view: hidden
 // items and those that a filter does not keep.
-func (c *catalogue) skip(bits linalg.Bits, v *view, filter *Filter, now time.Time) linalg.Bits {
+func (c *catalogue) skip(bits linalg.Bits, v *view, keep *filter.Filter, now time.Time) linalg.Bits {
 	c.rlock(now)
 	defer c.mu.RUnlock()
 	bits = append(bits[:0], v.hidden...)
-	if filter != nil {
-		for w, word := range v.unmatched(filter) {
+	if keep != nil {
+		for w, word := range v.unmatched(keep) {
 			bits[w] |= word
 		}
 	}
@@ -242,22 +243,23 @@ func (c *catalogue) skip(bits linalg.Bits, v *view, filter *Filter, now time.Tim
 
 // matched is a filter and the items of a view that it does not keep.
 type matched struct {
-	filter    *Filter
+	filter    *filter.Filter
 	unmatched linalg.Bits
 }
 
 // unmatched returns the items that a filter does not keep. The catalogue's mu
 // is held.
-func (v *view) unmatched(filter *Filter) linalg.Bits {
+func (v *view) unmatched(keep *filter.Filter) linalg.Bits {
 	v.filtersMu.Lock()
-	m, cached := v.filters[filter.text]
+	text := keep.String()
+	m, cached := v.filters[text]
 	v.filtersMu.Unlock()
 	if cached {
 		return m.unmatched
 	}
-	m = matched{filter, linalg.NewBits(len(v.entries))}
+	m = matched{keep, linalg.NewBits(len(v.entries))}
 	for i, item := range v.entries {
-		if !filter.Match(item) {
+		if !keep.Match(item) {
 			m.unmatched.Set(i)
 		}
 	}
@@ -266,7 +268,7 @@ func (v *view) unmatched(filter *Filter) linalg.Bits {
 	if len(v.filters) >= maxFilters {
 		clear(v.filters)
 	}
-	v.filters[filter.text] = m
+	v.filters[text] = m
 	return m.unmatched
 }
 

@@ -41,7 +41,7 @@ type view struct {
 	entries   []*kindred.Item // by index; nil: not in the catalogue
 	hidden    linalg.Bits
 	filtersMu sync.Mutex
-	filters   map[string]matched // by Filter.text
+	filters   map[string]matched // by the filter's text
 }
 
 func newView(loaded *registry.Loaded) *view {

@@ -11,6 +11,7 @@ import (
 
 	"kindred"
 	"kindred/dataset"
+	"kindred/filter"
 	"kindred/model"
 	"kindred/recommend"
 	"kindred/registry"
@@ -236,7 +237,7 @@ func (w *twin) question(t *testing.T, r *rand.Rand) (q recommend.Request, matche
 	if r.IntN(2) == 0 {
 		var err error
 		f := filters[r.IntN(len(filters))]
-		q.Filter, err = recommend.ParseFilter(f.expr)
+		q.Filter, err = filter.Parse(f.expr)
 		must(t, err)
 		return q, f.fn
 	}

@@ -1,4 +1,4 @@
-package recommend_test
+package filter_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"kindred"
-	"kindred/recommend"
+	"kindred/filter"
 )
 
 // TestFilterFaults lists what does not parse and where the fault is said to be.
@@ -35,7 +35,7 @@ func TestFilterFaults(t *testing.T) {
 		strings.Repeat("x", 1025):              "has 1025 bytes",
 		strings.Repeat("a=1 and ", 10) + "a=1": "more than 10 terms",
 	} {
-		if _, err := recommend.ParseFilter(expr); kindred.KindOf(err) != kindred.Invalid || !strings.Contains(err.Error(), want) {
+		if _, err := filter.Parse(expr); kindred.KindOf(err) != kindred.Invalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", expr, err, want)
 		}
 	}
@@ -63,7 +63,7 @@ func TestFilterMeaning(t *testing.T) {
 		`vector=1`: false, `none=1`: false, `none!=1`: false, `none has "x"`: false,
 		`price<20 and tags has"a"and new=false`: true, `price<20 and new=true`: false,
 	} {
-		f, err := recommend.ParseFilter(expr)
+		f, err := filter.Parse(expr)
 		if err != nil {
 			t.Errorf("%s: %v", expr, err)
 			continue
@@ -75,37 +75,39 @@ func TestFilterMeaning(t *testing.T) {
 			t.Errorf("%s keeps an item of which nothing is known", expr)
 		}
 	}
-	var all *recommend.Filter
+	var all *filter.Filter
 	if !all.Match(nil) || all.And("Cups").Match(&kindred.Item{}) || !all.And("Cups").Match(item) {
 		t.Error("no filter, or a category alone")
 	}
-	f, err := recommend.ParseFilter("price<20")
-	must(t, err)
+	f, err := filter.Parse("price<20")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !f.And("Cups").Match(item) || f.And("Shoes").Match(item) || f.And("Cups").And("Shoes").Match(item) {
 		t.Error("a category beside a term")
 	}
 }
 
-// FuzzParseFilter expects faults to be told and all else to come back from its
+// FuzzParse expects faults to be told and all else to come back from its
 // own text.
-func FuzzParseFilter(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add(`price<=20 and brand="Acme" and genres has "Comedy" and in_stock=true`)
 	f.Add(`a=1e300 and b!="\u00e9\n" and c.d-e>-.5`)
 	f.Add(`a=0x1p-2 and made>"2024-01-01"`)
 	f.Fuzz(func(t *testing.T, expr string) {
-		filter, err := recommend.ParseFilter(expr)
+		parsed, err := filter.Parse(expr)
 		if err != nil {
 			if kindred.KindOf(err) != kindred.Invalid {
 				t.Errorf("%v", err)
 			}
 			return
 		}
-		filter.Match(&kindred.Item{Title: "x", Price: 1, Attributes: kindred.Attributes{"a": kindred.NumberOf(1)}})
-		text := filter.String()
+		parsed.Match(&kindred.Item{Title: "x", Price: 1, Attributes: kindred.Attributes{"a": kindred.NumberOf(1)}})
+		text := parsed.String()
 		if len(text) > 1<<10 { // escapes may be longer than what they stand for
 			return
 		}
-		again, err := recommend.ParseFilter(text)
+		again, err := filter.Parse(text)
 		if err != nil || again.String() != text {
 			t.Errorf("%q became %q, and that: %v", expr, text, err)
 		}

@@ -1,4 +1,6 @@
-package recommend
+// Package filter is the small language that says which items, users or events
+// are meant: comparisons of attributes joined by and.
+package filter
 
 import (
 	"cmp"
@@ -53,8 +55,8 @@ func stringTerm(name, op, text string) term {
 	return t
 }
 
-// ParseFilter reads a filter. Errors name the place, in bytes from 1.
-func ParseFilter(expr string) (*Filter, error) {
+// Parse reads a filter. Errors name the place, in bytes from 1.
+func Parse(expr string) (*Filter, error) {
 	if len(expr) > maxFilterBytes {
 		return nil, kindred.Errorf(kindred.Invalid, "the filter has %d bytes, more than %d", len(expr), maxFilterBytes)
 	}
@@ -115,28 +117,48 @@ func (t *term) String() string {
 	return t.name + " " + t.op + " " + value
 }
 
+// Lookup returns an attribute by its name, if there is one.
+type Lookup func(name string) (kindred.Attribute, bool)
+
 // Match says whether an item meets all terms. A nil filter keeps everything;
 // an item of which nothing is known (nil) meets no term.
 func (f *Filter) Match(item *kindred.Item) bool {
 	if f == nil {
 		return true
 	}
-	if item == nil {
-		return false
+	return item != nil && f.Keeps(OfItem(item))
+}
+
+// Keeps says whether what has these attributes meets all terms.
+func (f *Filter) Keeps(of Lookup) bool {
+	if f == nil {
+		return true
 	}
 	for i := range f.terms {
-		if !f.terms[i].match(item) {
+		if a, has := of(f.terms[i].name); !has || !f.terms[i].match(&a) {
 			return false
 		}
 	}
 	return true
 }
 
-func (t *term) match(item *kindred.Item) bool {
-	a, has := t.of(item)
-	if !has {
-		return false
+// OfItem looks names up as filters of items understand them.
+func OfItem(item *kindred.Item) Lookup {
+	return func(name string) (kindred.Attribute, bool) {
+		switch name {
+		case "price":
+			return kindred.NumberOf(item.Price), item.Price != 0
+		case "title":
+			return kindred.StringOf(item.Title), item.Title != ""
+		case "category":
+			return kindred.Attribute{Type: kindred.StringSet, Set: item.Categories}, len(item.Categories) > 0
+		}
+		a, has := item.Attributes[name]
+		return a, has
 	}
+}
+
+func (t *term) match(a *kindred.Attribute) bool {
 	switch a.Type {
 	case kindred.Number:
 		return t.kind == kindred.Number && ordered(t.op, cmp.Compare(a.Number, t.number))
@@ -162,20 +184,6 @@ func (t *term) matchSet(set []string) bool {
 	default:
 		return false
 	}
-}
-
-// of returns the attribute that the term is about, if the item has it.
-func (t *term) of(item *kindred.Item) (kindred.Attribute, bool) {
-	switch t.name {
-	case "price":
-		return kindred.NumberOf(item.Price), item.Price != 0
-	case "title":
-		return kindred.StringOf(item.Title), item.Title != ""
-	case "category":
-		return kindred.Attribute{Type: kindred.StringSet, Set: item.Categories}, len(item.Categories) > 0
-	}
-	a, has := item.Attributes[t.name]
-	return a, has
 }
 
 // ordered says whether a comparison came out as an operator wants it.
