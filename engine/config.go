@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"kindred"
+	"kindred/check"
 	"kindred/ingest"
 	"kindred/train"
 )
@@ -43,6 +44,12 @@ type Config struct {
 	Signals SignalsConfig `yaml:"signals"`
 	// KeepExposures is how long shown lists are kept to join events to.
 	KeepExposures time.Duration `yaml:"keep_exposures"`
+	// Checks overrides how checks of the data judge, by name.
+	Checks map[string]check.Rule `yaml:"checks"`
+	// CheckWindow is what "lately" means to checks of drift, in whole days.
+	CheckWindow time.Duration `yaml:"check_window"`
+	// Expectations are what is expected of the data beside these checks.
+	Expectations []check.Expectation `yaml:"expectations"`
 	// Training says what is learned and how it is judged.
 	Training TrainingConfig `yaml:"training"`
 }
@@ -81,6 +88,7 @@ func DefaultConfig(dir string) Config {
 		Dir:           dir,
 		Listen:        "127.0.0.1:8471",
 		KeepExposures: 30 * 24 * time.Hour,
+		CheckWindow:   7 * 24 * time.Hour,
 		Training: TrainingConfig{
 			Metric: "ndcg@20", Holdout: 0.1, Seed: 1, Keep: 10,
 			Models: []ModelConfig{{Kind: "popular"}, {Kind: "itemknn"}, {Kind: "rp3beta"}, {Kind: "covisit"}, {Kind: "ials"}},
@@ -136,6 +144,10 @@ func (c *Config) Validate() error {
 	}
 	if _, err := train.ParseMetric(c.Training.Metric); err != nil {
 		fault("training.metric", "%w", err)
+	}
+	checks := c.CheckSettings(time.Time{})
+	if err := checks.Validate(); err != nil {
+		faults = append(faults, err)
 	}
 	accepted := ingest.Config{Kinds: c.CustomKinds()}
 	if err := accepted.Validate(); err != nil {

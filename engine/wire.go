@@ -2,6 +2,7 @@ package engine
 
 import (
 	"kindred/api"
+	"kindred/check"
 	"kindred/export"
 	"kindred/ingest"
 	"kindred/recommend"
@@ -20,6 +21,9 @@ var (
 	_ export.Store     = (*store.DB)(nil)
 	_ recommend.Store  = (*store.DB)(nil)
 	_ recommend.Models = (*registry.Registry)(nil)
+	_ ingest.Target    = describedTarget{}
+	_ ingest.Target    = eventTarget{}
+	_ check.Source     = source{}
 	_ train.Source     = source{}
 	_ train.Exposures  = source{}
 	_ api.Events       = (*ingest.Service)(nil)

@@ -11,7 +11,6 @@ import (
 
 	"kindred"
 	"kindred/engine"
-	"kindred/format"
 	"kindred/ingest"
 )
 
@@ -19,12 +18,11 @@ type importCmd struct {
 	Format string   `arg:"" help:"movielens, csv, tsv, jsonl, parquet, recbole, online-retail, or auto to guess."`
 	Paths  []string `arg:"" help:"Files or folders; gzip and zstd are read as they are." type:"existingpath"`
 
-	Column       map[string]string `help:"Which column holds what, as user=customer_no; the rest is guessed." placeholder:"FIELD=COLUMN"`
-	Entity       string            `help:"What the rows are: events, items, users or exposures. Guessed from the columns." enum:",events,items,users,exposures" default:""`
-	Kind         string            `help:"Kind of events whose rows do not say (rating if there is one, else view)."`
-	MaxBad       string            `help:"Bad rows to put up with: a number, a share such as 5%, or any." default:"any"`
-	Rejects      string            `help:"File for all bad rows, as JSON Lines (default: rejects.jsonl in the state folder)." type:"path"`
-	ValidateOnly bool              `help:"Read and check, store nothing."`
+	columnFlags
+
+	MaxBad       string `help:"Bad rows to put up with: a number, a share such as 5%, or any." default:"any"`
+	Rejects      string `help:"File for all bad rows, as JSON Lines (default: rejects.jsonl in the state folder)." type:"path"`
+	ValidateOnly bool   `help:"Read and check, store nothing."`
 }
 
 // badRowsError says that an import had more bad rows than it was to accept.
@@ -42,9 +40,7 @@ func (c *importCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
 		return err
 	}
 	defer closeEngine(e, &err)
-	src, err := format.Open(c.Format, c.Paths, format.Options{
-		Columns: c.Column, Entity: c.Entity, Kind: kindred.Kind(c.Kind),
-	})
+	src, err := c.open(c.Format, c.Paths)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Make a small shop, learn from it and serve it, with shoppers clicking; or show your own data."`
 	Import   importCmd   `cmd:"" help:"Import events, items and users from files."`
 	Export   exportCmd   `cmd:"" help:"Write events, items, users and shown lists to files."`
+	Check    checkCmd    `cmd:"" help:"Say what is wrong with the data, what to do about it, and what they are enough for."`
 	Train    trainCmd    `cmd:"" help:"Learn from what is stored, judge the models and put the best live."`
 	Evaluate evaluateCmd `cmd:"" help:"Judge models, on what is stored or on files you name."`
 	Models   modelsCmd   `cmd:"" help:"List, promote and roll back model versions."`

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"kindred"
+	"kindred/check"
+	"kindred/format"
+	"kindred/ingest"
+)
+
+// CheckSettings returns what is checked and how it is judged, as of now.
+func (c *Config) CheckSettings(now time.Time) check.Settings {
+	return check.Settings{Now: now, Window: c.CheckWindow, Rules: c.Checks, Expectations: c.Expectations}
+}
+
+// Check checks everything that is stored.
+func (e *Engine) Check(ctx context.Context) (check.Report, error) {
+	return check.Run(ctx, e.Config.CheckSettings(time.Now()), source{e.Store})
+}
+
+// CheckFiles checks what an import would store and what it would reject. It
+// opens the files twice: events are judged by the items they name, which may
+// stand behind them.
+func (e *Engine) CheckFiles(ctx context.Context, open func() (format.Source, error), progress func(ingest.ImportProgress)) (check.Report, error) {
+	c := check.New(e.Config.CheckSettings(time.Now()))
+	var report ingest.ImportReport
+	for _, target := range []ingest.Target{describedTarget{c}, eventTarget{c}} {
+		src, err := open()
+		if err != nil {
+			return check.Report{}, err
+		}
+		report, err = ingest.Import(ctx, src, e.newIngest(), target, ingest.ImportOptions{MaxBad: -1, MaxBadShare: 1, Examples: 2, Progress: progress})
+		_ = src.Close() // only read
+		if err != nil {
+			return check.Report{}, err
+		}
+	}
+	for reason, n := range report.Rejected {
+		var rows []string
+		for _, bad := range report.Examples[reason] {
+			rows = append(rows, fmt.Sprintf("%s:%d: %s", filepath.Base(bad.File), bad.Line, bad.Detail))
+		}
+		c.AddRejects(reason, n, rows)
+	}
+	return c.Report(), nil
+}
+
+// describedTarget takes items, users and lists shown to be checked.
+type describedTarget struct{ *check.Collector }
+
+// PutItems implements ingest.Target.
+func (t describedTarget) PutItems(_ context.Context, items []kindred.Item) error {
+	for i := range items {
+		t.AddItem(&items[i])
+	}
+	return nil
+}
+
+// PutUsers implements ingest.Target.
+func (t describedTarget) PutUsers(_ context.Context, users []kindred.User) error {
+	for i := range users {
+		t.AddUser(&users[i])
+	}
+	return nil
+}
+
+// AppendExposures implements ingest.Target.
+func (t describedTarget) AppendExposures(_ context.Context, exposures []kindred.Exposure) error {
+	for i := range exposures {
+		t.AddExposure(&exposures[i])
+	}
+	return nil
+}
+
+// AppendEvents implements ingest.Target.
+func (describedTarget) AppendEvents(_ context.Context, events []kindred.Event) ([]bool, error) {
+	return make([]bool, len(events)), nil
+}
+
+// eventTarget takes events to be checked.
+type eventTarget struct{ *check.Collector }
+
+// PutItems implements ingest.Target.
+func (eventTarget) PutItems(context.Context, []kindred.Item) error { return nil }
+
+// PutUsers implements ingest.Target.
+func (eventTarget) PutUsers(context.Context, []kindred.User) error { return nil }
+
+// AppendExposures implements ingest.Target.
+func (eventTarget) AppendExposures(context.Context, []kindred.Exposure) error { return nil }
+
+// AppendEvents implements ingest.Target.
+func (t eventTarget) AppendEvents(_ context.Context, events []kindred.Event) ([]bool, error) {
+	for i := range events {
+		t.AddEvent(&events[i])
+	}
+	return make([]bool, len(events)), nil
+}
