@@ -17,18 +17,17 @@ import (
 // SIGMOD 2000). The last item of a longest set is counted along the paths, and
 // no tree is built for it. Sets come in the order of itemSet.compare.
 func (m *mining) fpGrowth(ctx context.Context) ([]itemSet, error) {
-	counts := m.itemCounts()
-	var names []int32 // items by rank
-	for i, count := range counts {
-		if count >= m.minCount {
-			names = append(names, int32(i))
-		}
+	if m.tree == nil {
+		m.tree = m.plant()
 	}
-	slices.SortStableFunc(names, func(a, b int32) int { return cmp.Compare(counts[b], counts[a]) })
-	tree := newPatternTree(names, m.paths(names))
+	tree := m.tree
+	ranks := 0 // that are frequent; the others, of a tree for less support, come last
+	for ranks < len(tree.names) && tree.totals[ranks] >= m.minCount {
+		ranks++
+	}
 	var found atomic.Int64
-	perItem := make([][]itemSet, len(names))
-	linalg.Parallel(runtime.GOMAXPROCS(0), len(names), func(_, lo, hi int) {
+	perItem := make([][]itemSet, ranks)
+	linalg.Parallel(runtime.GOMAXPROCS(0), ranks, func(_, lo, hi int) {
 		g := growth{mining: m}
 		for rank := lo; rank < hi; rank++ {
 			g.found = nil
@@ -48,6 +47,19 @@ func (m *mining) fpGrowth(ctx context.Context) ([]itemSet, error) {
 	all := slices.Concat(perItem...)
 	slices.SortFunc(all, itemSet.compare)
 	return all, nil
+}
+
+// plant returns the tree of the baskets' frequent items.
+func (m *mining) plant() *patternTree {
+	counts := m.itemCounts()
+	var names []int32 // items by rank
+	for i, count := range counts {
+		if count >= m.minCount {
+			names = append(names, int32(i))
+		}
+	}
+	slices.SortStableFunc(names, func(a, b int32) int { return cmp.Compare(counts[b], counts[a]) })
+	return newPatternTree(names, m.paths(names))
 }
 
 // paths are baskets, or beginnings of them, as ascending ranks, each with how

@@ -1,8 +1,6 @@
 package model
 
 import (
-	"context"
-	"runtime"
 	"slices"
 
 	"kindred/linalg"
@@ -20,88 +18,35 @@ const pairsKept = 1000
 // entries, are there. (It is the order by which N. Chiba, T. Nishizeki,
 // "Arboricity and Subgraph Listing Algorithms", SIAM J. Computing 1985, list
 // triangles.) Where at least half of all pairs occur, G is kept as a matrix.
-//
-// Cost: Σ over users of n_u² steps; 8 bytes a pair kept, twice while they are
-// laid together.
 type gram struct {
 	rank     []int32     // by item
 	diagonal []float32   // by item
-	pairs    *linalg.CSR // ranks×ranks, of each the lower ones, ascending; nil if dense is not
+	pairs    *linalg.CSR // ranks×ranks, of each some lower ones; nil if dense is not
 	dense    []float32   // ranks×ranks, or nil
 }
 
-// newGram keeps of each item the pairs with so many items of lower rank. root
-// is the root of the diagonal.
-func newGram(ctx context.Context, x *scaled, diagonal, root []float32, keep int) (*gram, error) {
-	order, byRank := x.byPopularity()
-	g := &gram{rank: make([]int32, len(order)), diagonal: diagonal}
-	ranked := make([]float32, len(order)) // root, by rank
-	for r, i := range order {
-		g.rank[i], ranked[r] = int32(r), root[i]
-	}
-	byUser := byRank.Transpose()
-	constants := byUser.Constants()
-	rows := make([][]linalg.Scored, len(order))
-	workers := make([]*accumulator, runtime.GOMAXPROCS(0))
-	linalg.Parallel(len(workers), len(rows), func(worker, lo, hi int) {
-		if workers[worker] == nil {
-			workers[worker] = &accumulator{Accumulator: linalg.NewAccumulator(len(rows))}
-		}
-		a := workers[worker]
-		for r := lo; r < hi && ctx.Err() == nil; r++ {
-			a.AddProduct(byRank, byUser, constants, r)
-			rows[r] = a.lower(int32(r), ranked, keep)
-		}
-	})
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	g.pairs = compress(rows)
-	if 4*g.pairs.NNZ() >= len(rows)*len(rows) {
-		g.unfold()
-	}
-	return g, nil
-}
-
-// byPopularity returns the items, what most users met first, and their rows of
-// x's transpose in that order.
-func (x *scaled) byPopularity() (order []int32, rows *linalg.CSR) {
-	order = make([]int32, x.byItem.Rows())
+// ranks returns each item's place in the order of how many users met it, most
+// first, the lower index first of equals.
+func (x *scaled) ranks() []int32 {
+	order := make([]int32, x.byItem.Rows())
 	for i := range order {
 		order[i] = int32(i)
 	}
 	users := func(i int32) int { return x.byItem.Starts[i+1] - x.byItem.Starts[i] }
 	slices.SortStableFunc(order, func(i, j int32) int { return users(j) - users(i) })
-	rows = &linalg.CSR{
-		Starts: make([]int, 1, len(order)+1), Width: x.byItem.Width,
-		Cols: make([]int32, 0, x.byItem.NNZ()), Vals: make([]float32, 0, x.byItem.NNZ()),
+	rank := make([]int32, len(order))
+	for r, i := range order {
+		rank[i] = int32(r)
 	}
-	for _, i := range order {
-		cols, vals := x.byItem.Row(int(i))
-		rows.Cols, rows.Vals = append(rows.Cols, cols...), append(rows.Vals, vals...)
-		rows.Starts = append(rows.Starts, len(rows.Cols))
-	}
-	return order, rows
+	return rank
 }
 
-// lower returns the sums of the columns below rank, ascending; of more than
-// keep those that are greatest divided by root.
-func (a *accumulator) lower(rank int32, root []float32, keep int) []linalg.Scored {
-	cols, sums := a.Take()
-	n, _ := slices.BinarySearch(cols, rank)
-	a.best = sized(a.best, n)
-	for k, sum := range sums[:n] {
-		a.best[k] = linalg.Scored{Index: cols[k], Score: sum / root[cols[k]]}
+// hold keeps the pairs, or the matrix.
+func (g *gram) hold(pairs *linalg.CSR) {
+	g.pairs = pairs
+	if n := pairs.Rows(); 4*pairs.NNZ() >= n*n {
+		g.unfold()
 	}
-	if n > keep {
-		a.best = linalg.Best(a.best, keep)
-		slices.SortFunc(a.best, func(p, q linalg.Scored) int { return int(p.Index - q.Index) })
-	}
-	row := a.row(len(a.best))
-	for k, b := range a.best {
-		row[k] = linalg.Scored{Index: b.Index, Score: b.Score * root[b.Index]}
-	}
-	return row
 }
 
 // unfold makes a matrix of the pairs.

@@ -35,15 +35,11 @@ func TestGram(t *testing.T) {
 		}
 		s := &scaled{byUser: merged(x)}
 		s.byItem = s.byUser.Transpose()
-		diagonal := s.diagonal()
-		root := make([]float32, items)
-		for i, g := range diagonal {
-			root[i] = float32(math.Sqrt(float64(g)))
-		}
-		g, err := newGram(t.Context(), s, diagonal, root, test.keep)
+		c, err := cooccur(t.Context(), s, 1, test.keep)
 		if err != nil {
 			t.Fatal(err)
 		}
+		g := c.gram
 		if (g.dense != nil) != test.dense {
 			t.Errorf("%s: dense %v", name, g.dense != nil)
 		}
@@ -61,7 +57,7 @@ func TestGram(t *testing.T) {
 						t.Fatalf("%s: entry of %d and %d is %v, want %v", name, i, chosen[m], got, w)
 					}
 				}
-				if sub.diagonal[n] != diagonal[i] {
+				if sub.diagonal[n] != g.diagonal[i] {
 					t.Fatalf("%s: diagonal of %d", name, i)
 				}
 			}
@@ -124,11 +120,7 @@ func TestGramRanks(t *testing.T) {
 		Starts: []int{0, 2, 5, 6}, Cols: []int32{1, 3, 3, 0, 2, 3}, Vals: []float32{1, 1, 1, 1, 1, 1}, Width: 5,
 	}}
 	s.byItem = s.byUser.Transpose()
-	order, rows := s.byPopularity()
-	if !slices.Equal(order, []int32{3, 0, 1, 2, 4}) {
-		t.Errorf("order %v", order)
-	}
-	if users, _ := rows.Row(0); !slices.Equal(users, []int32{0, 1, 2}) {
-		t.Errorf("users of the first: %v", users)
+	if rank := s.ranks(); !slices.Equal(rank, []int32{1, 2, 3, 0, 4}) {
+		t.Errorf("ranks %v", rank)
 	}
 }

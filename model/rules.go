@@ -39,7 +39,8 @@ import (
 type Rules struct {
 	Miner string `json:"miner" oneof:"fpgrowth apriori"`
 	// MinSupport is a number of baskets from 1 on, and a share of them below.
-	// 0 finds it: five baskets, doubled until there are at most MaxSets sets.
+	// 0 finds it: five baskets, or one in ten thousand if that is more, doubled
+	// until there are at most MaxSets sets.
 	MinSupport    float64 `json:"min_support" range:"0,1e9" tune:"0.0002,0.01,log"`
 	MinConfidence float64 `json:"min_confidence" range:"0,1" tune:"0.01,0.3,log"`
 	MinLift       float64 `json:"min_lift" range:"0,1e9"`
@@ -67,10 +68,11 @@ func (*Rules) Kind() string { return "rules" }
 func (a *Rules) Validate() error { return validate(a) }
 
 // leastBaskets is the least support that says anything: once is no habit. Found
-// support starts at fewBaskets.
+// support starts at fewBaskets, or at the share fewShare.
 const (
 	leastBaskets = 2
 	fewBaskets   = 5
+	fewShare     = 1e-4
 )
 
 // Fit finds the rules. It returns a *RuleBook.
@@ -93,14 +95,14 @@ func (a *Rules) Fit(ctx context.Context, data *dataset.Interactions, progress fu
 
 // sets returns the frequent sets, in order.
 func (a *Rules) sets(ctx context.Context, task *mining) ([]itemSet, error) {
-	minCount := a.MinSupport
-	if minCount < 1 {
-		minCount = math.Ceil(a.MinSupport * float64(task.baskets.Rows()))
+	minCount, baskets := a.MinSupport, float64(task.baskets.Rows())
+	switch {
+	case minCount == 0:
+		minCount = max(fewBaskets, math.Ceil(fewShare*baskets))
+	case minCount < 1:
+		minCount = math.Ceil(minCount * baskets)
 	}
 	task.minCount = int32(min(max(minCount, leastBaskets), math.MaxInt32))
-	if a.MinSupport == 0 {
-		task.minCount = fewBaskets
-	}
 	mine := task.fpGrowth
 	if a.Miner == "apriori" {
 		mine = task.apriori
