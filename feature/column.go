@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -64,6 +65,30 @@ func (c *Column) HasValue(row int) bool {
 	}
 }
 
+// IsWhole says whether every row has a status and a value.
+func (c *Column) IsWhole(rows int) bool {
+	n := len(c.Numbers)
+	switch c.Type {
+	case String:
+		n = len(c.Texts)
+	case Strings:
+		n = len(c.Lists)
+	case Vector:
+		n = len(c.Vectors)
+	default:
+	}
+	return n == rows && len(c.Status) == rows
+}
+
+// Show writes a row's value and status for people.
+func (c *Column) Show(row int) string {
+	text := c.text(row)
+	if c.Type == Vector {
+		text = fmt.Sprint(c.Vectors[row])
+	}
+	return text + " " + c.Status[row].String()
+}
+
 // copyRow copies a row to another.
 func (c *Column) copyRow(to, from int) {
 	c.Status[to], c.Times[to] = c.Status[from], c.Times[from]
@@ -77,20 +102,6 @@ func (c *Column) copyRow(to, from int) {
 	default:
 		c.Numbers[to] = c.Numbers[from]
 	}
-}
-
-// Equal says whether two columns hold the same, bit for bit.
-func (c *Column) Equal(d *Column) bool {
-	return c.Ref == d.Ref && c.Type == d.Type && len(c.Status) == len(d.Status) &&
-		!slices.ContainsFunc(indices(len(c.Status)), func(i int) bool { return !c.EqualRow(i, d, i) })
-}
-
-func indices(n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = i
-	}
-	return list
 }
 
 // EqualRow says whether a row's value and status are those of another

@@ -215,9 +215,6 @@ type Config struct {
 	// MaxEvents is how many events of one user, item or session windows
 	// reach back at most; 0 is 100,000.
 	MaxEvents int `yaml:"max_events"`
-	// Snapshot is how often the online state is written to disk, so that a
-	// start need not read the whole log; 0 never.
-	Snapshot Span `yaml:"snapshot"`
 }
 
 // IsEmpty says whether no feature is defined.

@@ -161,16 +161,17 @@ func (p *Plan) slotOf(entity Entity, name string) int {
 	return -1
 }
 
-// Latest returns the value that a property was last given, and whether it was
-// ever given one.
-func (o *Online) Latest(entity Entity, id, name string) (value *kindred.Attribute, isKnown bool) {
+// Property returns the value that a property had at a moment, what was written
+// for that very moment included; nil is none.
+func (o *Online) Property(entity Entity, id, name string, at int64) *kindred.Attribute {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	slot, of := o.plan.slotOf(entity, name), o.told[entity][id]
-	if of == nil || slot < 0 || slot >= len(*of) || len((*of)[slot]) == 0 {
-		return nil, false
+	if of == nil || slot < 0 {
+		return nil
 	}
-	return (*of)[slot][len((*of)[slot])-1].value, true
+	value, _ := of.at(slot, at+1, true)
+	return value
 }
 
 // Forget forgets a user. The counts of items keep the user's events until the

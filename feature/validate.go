@@ -35,7 +35,6 @@ func (c *Config) Validate() error {
 	if c.MaxEvents < 0 || c.MaxEvents > maxMaxEvents {
 		v.fault("max_events", "must lie between 0 and %d, is %d", maxMaxEvents, c.MaxEvents)
 	}
-	v.span("snapshot", c.Snapshot)
 	for i := range c.Definitions {
 		v.add(fmt.Sprintf("definitions[%d]", i), &c.Definitions[i])
 	}

@@ -115,11 +115,17 @@ const pruneRows = 10_000
 
 // PruneExposures removes the exposures before a time and says how many.
 func (db *DB) PruneExposures(ctx context.Context, before time.Time) (removed int64, err error) {
+	return db.prune(ctx, "pruning exposures", `DELETE FROM exposures WHERE request IN
+		(SELECT request FROM exposures WHERE time < ? LIMIT ?)`, before)
+}
+
+// prune removes what is before a time by a statement that takes the time and
+// how many rows to remove at most.
+func (db *DB) prune(ctx context.Context, doing, text string, before time.Time) (removed int64, err error) {
 	for {
 		var n int64
-		err := db.write(ctx, "pruning exposures", maxGroupRows, func(w *writer) error {
-			result, err := w.conn.exec(`DELETE FROM exposures WHERE request IN
-				(SELECT request FROM exposures WHERE time < ? LIMIT ?)`, ceilMilli(before), int64(pruneRows))
+		err := db.write(ctx, doing, maxGroupRows, func(w *writer) error {
+			result, err := w.conn.exec(text, ceilMilli(before), int64(pruneRows))
 			if err != nil {
 				return err
 			}

@@ -228,6 +228,8 @@ func (w *writer) eraseID(id int64) (events int64, err error) {
 	}
 	for _, text := range []string{
 		"DELETE FROM exposures WHERE user = (SELECT name FROM users WHERE id = ?)",
+		"DELETE FROM feature_values WHERE entity = 'user' AND id = (SELECT name FROM users WHERE id = ?)",
+		"DELETE FROM feature_logs WHERE user = (SELECT name FROM users WHERE id = ?)",
 		"DELETE FROM merges WHERE alias = ?1 OR user = ?1",
 		"DELETE FROM aliases WHERE alias = ?",
 		"DELETE FROM users WHERE id = ?",
@@ -236,9 +238,11 @@ func (w *writer) eraseID(id int64) (events int64, err error) {
 			return 0, err
 		}
 	}
+	// The features logged for others may have known of the user's events.
+	_, err = w.conn.exec("UPDATE feature_state SET erased_upto = (SELECT coalesce(max(seq), 0) FROM feature_logs)")
 	w.erased[id] = true
 	w.state.erased++
-	return events, nil
+	return events, err
 }
 
 // enterUser folds the events of one user.

@@ -26,6 +26,20 @@ type Metrics struct {
 	// ReloadFailures counts attempts to put a model version live that failed;
 	// the former one went on serving.
 	ReloadFailures prometheus.Counter
+	// FeatureValues counts feature values read online, and FeatureSeconds is
+	// how long a read takes, HTTP left out.
+	FeatureValues  prometheus.Counter
+	FeatureSeconds prometheus.Histogram
+	// FeatureEntities is how many users, items and sessions there are
+	// features of; FeatureFollowed when they last caught up with the log, in
+	// unix seconds.
+	FeatureEntities *prometheus.GaugeVec
+	FeatureFollowed prometheus.Gauge
+	// FeatureLogsDropped counts shown lists whose features could not be kept.
+	FeatureLogsDropped prometheus.Counter
+	// FeatureSkew counts logged values that were computed again, by outcome:
+	// equal, different.
+	FeatureSkew *prometheus.CounterVec
 }
 
 // New returns instruments on a new registry, which also holds those of the Go
@@ -41,9 +55,22 @@ func New() *Metrics {
 		}),
 		ExposuresDropped: counter("recommend_exposures_dropped_total", "Shown lists not logged because the log was behind."),
 		ReloadFailures:   counter("recommend_reload_failures_total", "Model versions that could not be put live."),
+		FeatureValues:    counter("feature_values_total", "Feature values read online."),
+		FeatureSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: prefix + "feature_read_seconds", Help: "Time to read features, HTTP left out.", Buckets: append([]float64{5e-6, 2e-5}, buckets()...),
+		}),
+		FeatureEntities: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: prefix + "feature_entities", Help: "Users, items and sessions that there are features of.",
+		}, []string{"entity"}),
+		FeatureFollowed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: prefix + "feature_followed_timestamp_seconds", Help: "When the features last caught up with the log.",
+		}),
+		FeatureLogsDropped: counter("feature_logs_dropped_total", "Shown lists whose features were not kept."),
+		FeatureSkew:        counters("feature_skew_total", "Logged feature values computed again, by outcome.", "outcome"),
 	}
 	m.Registry.MustRegister(
 		m.IngestEvents, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
+		m.FeatureValues, m.FeatureSeconds, m.FeatureEntities, m.FeatureFollowed, m.FeatureLogsDropped, m.FeatureSkew,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

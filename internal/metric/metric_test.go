@@ -15,11 +15,17 @@ func TestMetrics(t *testing.T) {
 	m.ListSeconds.Observe(120e-6)
 	m.ExposuresDropped.Inc()
 	m.ReloadFailures.Inc()
+	m.FeatureValues.Add(50)
+	m.FeatureSeconds.Observe(30e-6)
+	m.FeatureEntities.WithLabelValues("user").Set(7)
+	m.FeatureFollowed.Set(1.7e9)
+	m.FeatureLogsDropped.Inc()
+	m.FeatureSkew.WithLabelValues("equal").Inc()
 	families, err := m.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := regexp.MustCompile(`^kindred_(ingest|recommend)_[a-z_]+_(total|seconds)$`)
+	own := regexp.MustCompile(`^kindred_(ingest|recommend|feature)_[a-z_]+_(total|seconds)$|^kindred_feature_entities$`)
 	foreign := regexp.MustCompile(`^(go|process)_`)
 	found := map[string]float64{}
 	for _, f := range families {
@@ -30,7 +36,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%q: %q", f.GetName(), f.GetHelp())
 		}
 		for _, x := range f.GetMetric() {
-			found[f.GetName()] += x.GetCounter().GetValue() + float64(x.GetHistogram().GetSampleCount())
+			found[f.GetName()] += x.GetCounter().GetValue() + float64(x.GetHistogram().GetSampleCount()) + x.GetGauge().GetValue()
 			if len(x.GetLabel()) > 1 {
 				t.Errorf("%q has labels %v", f.GetName(), x.GetLabel())
 			}
@@ -39,6 +45,8 @@ func TestMetrics(t *testing.T) {
 	for name, want := range map[string]float64{
 		"kindred_ingest_events_total": 2, "kindred_recommend_lists_total": 1, "kindred_recommend_items_total": 10,
 		"kindred_recommend_list_seconds": 1, "kindred_recommend_exposures_dropped_total": 1, "kindred_recommend_reload_failures_total": 1,
+		"kindred_feature_values_total": 50, "kindred_feature_read_seconds": 1, "kindred_feature_entities": 7,
+		"kindred_feature_followed_timestamp_seconds": 1.7e9, "kindred_feature_logs_dropped_total": 1, "kindred_feature_skew_total": 1,
 	} {
 		if found[name] != want {
 			t.Errorf("%s is %v, want %v", name, found[name], want)

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"kindred"
+)
+
+// FeatureValue is a value given to a property of a user or item, to hold from
+// a moment on.
+type FeatureValue struct {
+	Position int64  // in the log of values; given at reading
+	Entity   string // user or item
+	ID       string
+	Name     string
+	Time     time.Time
+	Value    *kindred.Attribute // nil: none any more
+}
+
+// AppendFeatureValues stores values, in their order. It returns when they have
+// reached the disk: all of them, or on an error none.
+func (db *DB) AppendFeatureValues(ctx context.Context, values []FeatureValue) error {
+	rows := make([][]driver.Value, len(values))
+	for i := range values {
+		v := &values[i]
+		var text driver.Value
+		if v.Value != nil {
+			if err := v.Value.Valid(); err != nil {
+				return kindred.Errorf(kindred.Invalid, "values[%d]", i).Because(err)
+			}
+			encoded, err := json.Marshal(v.Value)
+			if err != nil {
+				return kindred.Errorf(kindred.Invalid, "values[%d]", i).Because(err)
+			}
+			text = string(encoded)
+		}
+		rows[i] = []driver.Value{v.Entity, v.ID, v.Name, v.Time.UnixMilli(), text}
+	}
+	return db.write(ctx, "storing feature values", len(rows), func(w *writer) error {
+		into := newInserter(w.conn, "INSERT INTO feature_values (entity, id, name, time, value) VALUES ", 5)
+		for _, row := range rows {
+			if err := into.add(row...); err != nil {
+				return err
+			}
+		}
+		return into.flush()
+	})
+}
+
+// FeatureValuesAfter calls fn with at most limit values that follow a place in
+// the log of values, in its order; 0 is the place before the first. The value
+// is fn's to keep.
+func (db *DB) FeatureValuesAfter(ctx context.Context, after int64, limit int, fn func(FeatureValue) error) error {
+	return db.read(ctx, "reading feature values", func(c *conn) error {
+		return c.query(ctx, func(row []driver.Value) error {
+			v := FeatureValue{Position: intOf(row[0]), Entity: textOf(row[1]), ID: textOf(row[2]), Name: textOf(row[3]), Time: timeOf(row[4])}
+			if row[5] != nil {
+				v.Value = &kindred.Attribute{}
+				if err := json.Unmarshal([]byte(textOf(row[5])), v.Value); err != nil {
+					return fmt.Errorf("feature value %d: %w", v.Position, err)
+				}
+			}
+			return fn(v)
+		}, "SELECT seq, entity, id, name, time, value FROM feature_values WHERE seq > ? ORDER BY seq LIMIT ?", after, int64(limit))
+	})
+}
+
+// FeatureLog is what the features of a set were for a list when it was shown.
+type FeatureLog struct {
+	RequestID string
+	Set       string
+	Version   string         // of the set
+	User      kindred.UserID // empty for an anonymous session
+	Time      time.Time      // the moment the values are of
+	// Events and Values are the places in the logs of events and of feature
+	// values up to which both were known.
+	Events, Values int64
+	Data           []byte // the values, in a form of the writer's own
+	// IsFinal says that events known then have been erased since, so that the
+	// values cannot be computed again.
+	IsFinal bool
+}
+
+// AppendFeatureLogs stores what features were. A set's log of a list that is
+// already stored stays as it was.
+func (db *DB) AppendFeatureLogs(ctx context.Context, logs []FeatureLog) error {
+	return db.write(ctx, "storing feature logs", len(logs), func(w *writer) error {
+		into := newInserter(w.conn, `INSERT OR IGNORE INTO feature_logs
+			(request, feature_set, version, user, time, events, written, data) VALUES `, 8)
+		for i := range logs {
+			l := &logs[i]
+			err := into.add(l.RequestID, l.Set, l.Version, nullText(string(l.User)), l.Time.UnixMilli(), l.Events, l.Values, l.Data)
+			if err != nil {
+				return err
+			}
+		}
+		return into.flush()
+	})
+}
+
+// ScanFeatureLogs calls fn with every log of a set in a span of time, in the
+// order in which they were stored. The log is fn's to keep.
+func (db *DB) ScanFeatureLogs(ctx context.Context, set string, r EventRange, fn func(*FeatureLog) error) error {
+	where, args := r.where()
+	if where == "" {
+		where = "WHERE true"
+	}
+	return db.read(ctx, "reading feature logs", func(c *conn) error {
+		return c.query(ctx, func(row []driver.Value) error {
+			data, ok := row[7].([]byte)
+			if !ok {
+				return fmt.Errorf("the feature log of request %q has no values", textOf(row[0]))
+			}
+			return fn(&FeatureLog{
+				RequestID: textOf(row[0]), Set: textOf(row[1]), Version: textOf(row[2]), User: kindred.UserID(textOf(row[3])),
+				Time: timeOf(row[4]), Events: intOf(row[5]), Values: intOf(row[6]), Data: append([]byte(nil), data...), IsFinal: intOf(row[8]) != 0,
+			})
+		}, `SELECT request, feature_set, version, user, time, events, written, data, seq <= erased_upto
+			FROM feature_logs CROSS JOIN feature_state `+where+" AND feature_set = ? ORDER BY seq", append(args, set)...)
+	})
+}
+
+// PruneFeatureLogs removes the logs before a time and says how many.
+func (db *DB) PruneFeatureLogs(ctx context.Context, before time.Time) (removed int64, err error) {
+	return db.prune(ctx, "pruning feature logs", `DELETE FROM feature_logs WHERE seq IN
+		(SELECT seq FROM feature_logs WHERE time < ? LIMIT ?)`, before)
+}
