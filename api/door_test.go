@@ -18,6 +18,8 @@ import (
 
 	"kindred"
 	"kindred/dataset"
+	"kindred/feature"
+	"kindred/featurestore"
 	"kindred/ingest"
 	"kindred/internal/metric"
 	"kindred/model"
@@ -86,10 +88,13 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	live, err := recommend.New(tb.Context(), recommend.Config{Now: now}, db, reg)
 	must(tb, err)
 	activity := NewActivity(now)
+	features, err := featurestore.New(featurestore.Config{Features: testFeatures(), Now: now}, db)
+	must(tb, err)
+	must(tb, features.Materialize(tb.Context()))
 	cfg := Config{Listen: "127.0.0.1:8471", Version: "test"}
 	deps := Deps{
 		Events: ingest.New(ingest.Config{Now: now}, db, live, activity), Recommender: live, Live: live,
-		Items: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: db, Models: reg, Metrics: metric.New(), Activity: activity, Now: now,
+		Items: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: db, Models: reg, Features: features, Metrics: metric.New(), Activity: activity, Now: now,
 		Logger:    slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "dashboard") }),
 	}
@@ -99,6 +104,20 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	d.Server, err = New(cfg, deps)
 	must(tb, err)
 	return d
+}
+
+// testFeatures are the basic ones and one of each further type.
+func testFeatures() feature.Config {
+	c := feature.Config{Preset: "basic", Definitions: []feature.Definition{
+		{Name: "brand", Entity: feature.Item, Kind: feature.Attribute, Type: feature.String, Default: "none"},
+		{Name: "tags", Entity: feature.Item, Kind: feature.Attribute, Type: feature.Strings},
+		{Name: "image", Entity: feature.Item, Kind: feature.Embedding},
+		{Name: "is_new", Entity: feature.Item, Kind: feature.Attribute, Type: feature.Bool, TTL: feature.Span(time.Hour)},
+		{Name: "hour", Entity: feature.Context, Kind: feature.Attribute},
+		{Name: "late", Entity: feature.Context, Kind: feature.Expression, Expression: "context.hour >= 20.0"},
+	}}
+	c.ApplyPreset()
+	return c
 }
 
 // learn fits a model of each kind, and makes them live after another.

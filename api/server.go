@@ -55,6 +55,7 @@ type Deps struct {
 	Counts      Counts
 	Stored      export.Store // for exports
 	Models      Models
+	Features    Features
 	Metrics     *metric.Metrics
 	Activity    *Activity    // also to be given to ingest, as an observer
 	Dashboard   http.Handler // serves / and /assets/
@@ -201,6 +202,7 @@ func (d *Deps) complete() error {
 		{"Counts", d.Counts == nil},
 		{"Stored", d.Stored == nil},
 		{"Models", d.Models == nil},
+		{"Features", d.Features == nil},
 		{"Metrics", d.Metrics == nil},
 		{"Activity", d.Activity == nil},
 		{"Dashboard", d.Dashboard == nil},

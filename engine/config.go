@@ -15,6 +15,7 @@ import (
 
 	"kindred"
 	"kindred/check"
+	"kindred/feature"
 	"kindred/ingest"
 	"kindred/train"
 )
@@ -50,6 +51,8 @@ type Config struct {
 	CheckWindow time.Duration `yaml:"check_window"`
 	// Expectations are what is expected of the data beside these checks.
 	Expectations []check.Expectation `yaml:"expectations"`
+	// Features are what the feature store computes; none unless defined.
+	Features feature.Config `yaml:"features"`
 	// Training says what is learned and how it is judged.
 	Training TrainingConfig `yaml:"training"`
 }
@@ -112,6 +115,7 @@ func LoadConfig(dir string) (Config, error) {
 			return cfg, kindred.Errorf(kindred.Invalid, "%s does not read", path).Because(err)
 		}
 	}
+	cfg.Features.ApplyPreset()
 	if err := cfg.Validate(); err != nil {
 		return cfg, kindred.Errorf(kindred.Invalid, "%s has faults", path).Because(err)
 	}
@@ -151,6 +155,9 @@ func (c *Config) Validate() error {
 	}
 	accepted := ingest.Config{Kinds: c.CustomKinds()}
 	if err := accepted.Validate(); err != nil {
+		faults = append(faults, err)
+	}
+	if err := c.Features.Validate(); err != nil {
 		faults = append(faults, err)
 	}
 	return errors.Join(append(faults, c.validateSignals())...)

@@ -15,8 +15,10 @@ import (
 
 	"kindred"
 	"kindred/api"
+	"kindred/featurestore"
 	"kindred/format"
 	"kindred/ingest"
+	"kindred/internal/metric"
 	"kindred/registry"
 	"kindred/store"
 	"kindred/train"
@@ -110,6 +112,16 @@ func (e *Engine) CompareSignals(
 		return train.SignalsResult{}, err
 	}
 	return train.CompareSignals(ctx, settings, source{e.Store}, progress)
+}
+
+// Features returns the feature store of the folder, for commands: it answers
+// from what is stored, without following it.
+func (e *Engine) Features() (*featurestore.Service, error) { return e.features(nil) }
+
+func (e *Engine) features(metrics *metric.Metrics) (*featurestore.Service, error) {
+	return featurestore.New(featurestore.Config{
+		Features: e.Config.Features, Accept: kindred.Informational, Metrics: metrics, Logger: e.log,
+	}, e.Store)
 }
 
 // UserVectors folds the history of everyone stored into a model.

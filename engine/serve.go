@@ -11,8 +11,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"kindred"
 	"kindred/api"
 	"kindred/dashboard"
+	"kindred/featurestore"
 	"kindred/ingest"
 	"kindred/internal/metric"
 	"kindred/recommend"
@@ -46,7 +48,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 	if err != nil {
 		return fmt.Errorf("engine: listening on %s (is another server running? choose another with --listen): %w", e.Config.Listen, err)
 	}
-	live, handler, err := e.wire(ctx, listener.Addr().String())
+	running, handler, err := e.wire(ctx, listener.Addr().String())
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -59,7 +61,8 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	group, failed := errgroup.WithContext(ctx)
-	group.Go(func() error { return ignoreCancel(live.Run(background)) })
+	group.Go(func() error { return ignoreCancel(running.Run(background)) })
+	group.Go(func() error { return ignoreCancel(running.features.Run(background)) })
 	group.Go(func() error { return ignoreCancel(e.prune(background)) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -83,23 +86,61 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 	return group.Wait()
 }
 
+// live are the parts of a server that are told what has changed, and run in
+// the background.
+type live struct {
+	*recommend.Service
+	features *featurestore.Service
+}
+
+// ItemsChanged takes note of items that have been stored.
+func (l live) ItemsChanged(items []kindred.Item) {
+	l.Service.ItemsChanged(items)
+	l.features.ItemsChanged(items)
+}
+
+// ItemDeleted takes note of an item that has been deleted.
+func (l live) ItemDeleted(id kindred.ItemID) {
+	l.Service.ItemDeleted(id)
+	l.features.ItemDeleted(id)
+}
+
+// UsersChanged takes note of users that have been stored.
+func (l live) UsersChanged(users []kindred.User) {
+	l.Service.UsersChanged(users)
+	l.features.UsersChanged(users)
+}
+
+// UserErased takes note of a user who has been erased.
+func (l live) UserErased(id kindred.UserID) {
+	l.Service.UserErased(id)
+	l.features.UserErased(id)
+}
+
 // wire puts the parts of a server together.
-func (e *Engine) wire(ctx context.Context, listen string) (*recommend.Service, http.Handler, error) {
+func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, error) {
 	metrics := metric.New()
-	live, err := recommend.New(ctx, recommend.Config{Weights: e.Config.Dataset(), Metrics: metrics, Logger: e.log}, e.Store, e.Registry)
+	features, err := e.features(metrics)
 	if err != nil {
-		return nil, nil, err
+		return live{}, nil, err
 	}
+	recommender, err := recommend.New(ctx, recommend.Config{
+		Weights: e.Config.Dataset(), Shown: features, Metrics: metrics, Logger: e.log,
+	}, e.Store, e.Registry)
+	if err != nil {
+		return live{}, nil, err
+	}
+	all := live{recommender, features}
 	activity := api.NewActivity(time.Now)
-	events := ingest.New(ingest.Config{Kinds: e.Config.CustomKinds(), Metrics: metrics}, e.Store, live, activity)
+	events := ingest.New(ingest.Config{Kinds: e.Config.CustomKinds(), Metrics: metrics}, e.Store, recommender, features, activity)
 	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Version: e.codeVersion}, api.Deps{
-		Events: events, Recommender: live, Live: live, Items: e.Store, Users: e.Store, Aliases: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
-		Models: e.Registry, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
+		Events: events, Recommender: recommender, Live: all, Items: e.Store, Users: e.Store, Aliases: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
+		Models: e.Registry, Features: features, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
 	})
 	if err != nil {
-		return nil, nil, err
+		return live{}, nil, err
 	}
-	return live, server.Handler(), nil
+	return all, server.Handler(), nil
 }
 
 // prune removes old exposures, now and then every hour.
@@ -110,6 +151,9 @@ func (e *Engine) prune(ctx context.Context) error {
 		if keep := e.Config.KeepExposures; keep > 0 {
 			if _, err := e.Store.PruneExposures(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
 				e.log.Error("old exposures could not be removed; trying again in an hour", "err", err)
+			}
+			if _, err := e.Store.PruneFeatureLogs(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
+				e.log.Error("old features of shown lists could not be removed; trying again in an hour", "err", err)
 			}
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"kindred/api"
 	"kindred/check"
 	"kindred/export"
+	"kindred/featurestore"
 	"kindred/ingest"
 	"kindred/recommend"
 	"kindred/registry"
@@ -20,6 +21,7 @@ var (
 	_ ingest.Observer  = (*api.Activity)(nil)
 	_ export.Store     = (*store.DB)(nil)
 	_ recommend.Store  = (*store.DB)(nil)
+	_ recommend.Shown  = (*featurestore.Service)(nil)
 	_ recommend.Models = (*registry.Registry)(nil)
 	_ ingest.Target    = describedTarget{}
 	_ ingest.Target    = eventTarget{}
@@ -28,10 +30,16 @@ var (
 	_ train.Exposures  = source{}
 	_ api.Events       = (*ingest.Service)(nil)
 	_ api.Recommender  = (*recommend.Service)(nil)
-	_ api.Live         = (*recommend.Service)(nil)
+	_ api.Live         = live{}
 	_ api.Items        = (*store.DB)(nil)
 	_ api.Users        = (*store.DB)(nil)
 	_ api.Aliases      = (*store.DB)(nil)
 	_ api.Counts       = (*store.DB)(nil)
 	_ api.Models       = (*registry.Registry)(nil)
+	_ api.Features     = (*featurestore.Service)(nil)
+
+	_ ingest.Observer    = (*featurestore.Service)(nil)
+	_ featurestore.Store = (*store.DB)(nil)
+	_ featurestore.Logs  = (*store.DB)(nil)
+	_ featurestore.Past  = (*store.DB)(nil)
 )

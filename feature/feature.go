@@ -207,6 +207,9 @@ type Set struct {
 
 // Config is the configuration's section "features".
 type Config struct {
+	// Preset adds features that suit a shop and the set that holds them:
+	// "basic", or empty for none.
+	Preset string `yaml:"preset"`
 	// Definitions are the features, Sets the lists of them.
 	Definitions []Definition `yaml:"definitions"`
 	Sets        []Set        `yaml:"sets"`

@@ -397,6 +397,15 @@ func (p *Plan) Attributes(entity Entity) []string {
 	return names
 }
 
+// Property returns the property that an attribute or embedding is.
+func (p *Plan) Property(ref Ref) (name string, isAttribute bool) {
+	i, known := p.byRef[ref]
+	if !known || !p.features[i].isAttribute() {
+		return "", false
+	}
+	return p.features[i].Attribute, true
+}
+
 // CountsEvents says how many sorts of track there are; with none, events need
 // not be followed.
 func (p *Plan) CountsEvents() bool { return len(p.tracks) > 0 }

@@ -324,7 +324,7 @@ func (s *selection) fillContext(context kindred.Attributes, row int) {
 // set takes an attribute's value, if it has the column's type. A time is a
 // number of seconds since 1970.
 func (c *Column) set(row int, a *kindred.Attribute) bool {
-	if !c.Type.takes(a.Type) {
+	if !c.Type.Takes(a.Type) {
 		return false
 	}
 	switch a.Type {
@@ -345,8 +345,8 @@ func (c *Column) set(row int, a *kindred.Attribute) bool {
 	return true
 }
 
-// takes says whether a feature of the type may have an attribute's value.
-func (t Type) takes(a kindred.AttributeType) bool {
+// Takes says whether a feature of the type may have an attribute's value.
+func (t Type) Takes(a kindred.AttributeType) bool {
 	switch a {
 	case kindred.Number, kindred.Time:
 		return t == Number

@@ -248,7 +248,8 @@ func (s *Service) sample(ctx context.Context, db Logs, result *Skew, span store.
 			if n%every == 0 {
 				logs = append(logs, *l)
 			}
-			if n++; len(logs) > 2*most { // every other one is enough
+			n++
+			if len(logs) > 2*most { // every other one is enough
 				every *= 2
 				kept := logs[:0]
 				for i := 0; i < len(logs); i += 2 {
@@ -310,7 +311,6 @@ func (k *Skew) compare(state *feature.Online, refs []feature.Ref, l *store.Featu
 type player struct {
 	service *Service
 	state   *feature.Online
-	values  []feature.Written // read, not yet written
 }
 
 // to plays what a list's features knew of.
@@ -330,15 +330,11 @@ func (p *player) to(ctx context.Context, l *store.FeatureLog) error {
 		p.state.Write(batch)
 	}
 	for last := state.Position; last < l.Events; {
-		var batch []feature.Logged
+		batch := make([]feature.Logged, 0, batchSize)
 		n := 0
-		limit := int(min(batchSize, l.Events-last))
-		err := p.service.store.EventsAfter(ctx, last, limit, func(seq int64, e *kindred.Event) error {
-			if n++; seq > l.Events {
-				return nil
-			}
-			last = seq
-			if p.service.accept.Accepts(e.Verdict) {
+		err := p.service.store.EventsAfter(ctx, last, batchSize, func(seq int64, e *kindred.Event) error {
+			n++
+			if last = seq; seq <= l.Events && p.service.accept.Accepts(e.Verdict) {
 				batch = append(batch, loggedEvent(seq, e))
 			}
 			return nil
@@ -346,12 +342,14 @@ func (p *player) to(ctx context.Context, l *store.FeatureLog) error {
 		if err != nil {
 			return err
 		}
+		last = min(last, l.Events)
 		p.state.Observe(batch, l.Time.UnixMilli())
 		p.state.Skip(last)
-		if n < limit || len(batch) == 0 && n == 0 {
+		if n < batchSize {
 			break
 		}
 	}
+	p.state.Skip(l.Events)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package featurestore
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"time"
 
@@ -81,9 +82,7 @@ func itemProperties(item *kindred.Item) kindred.Attributes {
 	if !item.AvailableUntil.IsZero() {
 		all["available_until"] = kindred.TimeOf(item.AvailableUntil)
 	}
-	for name, value := range item.Attributes {
-		all[name] = value
-	}
+	maps.Copy(all, item.Attributes)
 	return all
 }
 

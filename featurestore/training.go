@@ -62,9 +62,9 @@ func labelColumn(path string) map[string]string {
 	return columns
 }
 
-// Shown is where labels are made from: lists that were shown, and what came of
+// Past is where labels are made from: lists that were shown, and what came of
 // them.
-type Shown interface {
+type Past interface {
 	ScanExposures(ctx context.Context, r store.EventRange, fn func(*kindred.Exposure) error) error
 	ScanEvents(ctx context.Context, r store.EventRange, fn func(*kindred.Event) error) error
 }
@@ -72,7 +72,7 @@ type Shown interface {
 // ShownLabels makes a row of each item of each list of a span of time: 1 where
 // an event of one of the kinds names the list and the item, else 0. Lists
 // shown to nobody in particular are left out. Memory: 100 bytes a row.
-func (s *Service) ShownLabels(ctx context.Context, db Shown, span store.EventRange, positive []kindred.Kind) (*Labels, error) {
+func (s *Service) ShownLabels(ctx context.Context, db Past, span store.EventRange, positive []kindred.Kind) (*Labels, error) {
 	type shown struct {
 		request string
 		item    kindred.ItemID
@@ -188,8 +188,10 @@ func (l *Labels) part(from, to int) *Labels {
 
 func (l *Labels) columns() []format.BlockColumn {
 	columns := []format.BlockColumn{
-		{Name: "user", Type: format.TextColumn, Texts: l.Users}, {Name: "item", Type: format.TextColumn, Texts: l.Items},
-		{Name: "time", Type: format.TimeColumn, Times: l.Times}, {Name: "label", Type: format.NumberColumn, Numbers: l.Values},
+		{Name: "user", Type: format.TextColumn, Texts: l.Users},
+		{Name: "item", Type: format.TextColumn, Texts: l.Items},
+		{Name: "time", Type: format.TimeColumn, Times: l.Times},
+		{Name: "label", Type: format.NumberColumn, Numbers: l.Values},
 	}
 	if l.Requests != nil {
 		columns = append(columns, format.BlockColumn{Name: "request_id", Type: format.TextColumn, Texts: l.Requests})

@@ -126,6 +126,7 @@ func (b *BlockWriter) openParquet(w io.Writer) {
 		place[path[0]] = i
 	}
 	var values []parquet.Value
+	held := 0
 	b.write = func(block []BlockColumn, rows int) error {
 		writers := p.ColumnWriters()
 		for i := range block {
@@ -134,6 +135,10 @@ func (b *BlockWriter) openParquet(w io.Writer) {
 				return err
 			}
 		}
+		if held += rows; held < groupRows {
+			return nil
+		}
+		held = 0
 		return p.Flush() // a row group
 	}
 	b.close = p.Close
@@ -141,7 +146,7 @@ func (b *BlockWriter) openParquet(w io.Writer) {
 
 // values appends a column's values as Parquet has them.
 func (c *BlockColumn) values(to []parquet.Value, rows int) []parquet.Value {
-	optional := func(isThere bool, v parquet.Value) parquet.Value { //nolint:revive // whether there is a value
+	optional := func(isThere bool, v parquet.Value) parquet.Value {
 		if isThere {
 			return v.Level(0, 1, 0)
 		}
@@ -154,7 +159,7 @@ func (c *BlockColumn) values(to []parquet.Value, rows int) []parquet.Value {
 		case BoolColumn:
 			to = append(to, optional(!math.IsNaN(c.Numbers[row]), parquet.BooleanValue(c.Numbers[row] != 0)))
 		case TextColumn:
-			to = append(to, optional(c.Missing == nil || !c.Missing[row], parquet.ByteArrayValue([]byte(c.Texts[row]))))
+			to = append(to, optional(!c.isMissing(row), parquet.ByteArrayValue([]byte(c.Texts[row]))))
 		case TimeColumn:
 			to = append(to, parquet.Int64Value(c.Times[row]))
 		case TextsColumn:
@@ -165,6 +170,8 @@ func (c *BlockColumn) values(to []parquet.Value, rows int) []parquet.Value {
 	}
 	return to
 }
+
+func (c *BlockColumn) isMissing(row int) bool { return row < len(c.Missing) && c.Missing[row] }
 
 // appendList appends a list by Dremel's levels: repetition 0 begins a list,
 // definition 0 is an empty one.
@@ -197,7 +204,7 @@ func (c *BlockColumn) cell(row int) any {
 	case VectorColumn:
 		return c.Vectors[row]
 	default:
-		if c.Missing != nil && c.Missing[row] {
+		if c.isMissing(row) {
 			return nil
 		}
 		return c.Texts[row]

@@ -122,6 +122,7 @@ const exposuresWaiting = 16 << 10
 // exposures logs shown lists in the background.
 type exposures struct {
 	store   Store
+	shown   Shown // nil: nobody asks
 	metrics *metric.Metrics
 	logger  *slog.Logger
 	waiting chan kindred.Exposure
@@ -136,9 +137,9 @@ type exposures struct {
 // any answer takes.
 const erasedKept = time.Minute
 
-func newExposures(store Store, metrics *metric.Metrics, logger *slog.Logger) *exposures {
+func newExposures(store Store, cfg *Config) *exposures {
 	x := &exposures{
-		store: store, metrics: metrics, logger: logger,
+		store: store, shown: cfg.Shown, metrics: cfg.Metrics, logger: cfg.Logger,
 		waiting: make(chan kindred.Exposure, exposuresWaiting), erased: map[kindred.UserID]time.Time{},
 	}
 	_, _ = rand.Read(x.salt[:]) // never fails
@@ -203,5 +204,9 @@ func (x *exposures) flush(ctx context.Context) {
 	if err := x.store.AppendExposures(ctx, batch); err != nil {
 		x.metrics.ExposuresDropped.Add(float64(len(batch)))
 		x.logger.Error("shown lists could not be logged", "lists", len(batch), "err", err)
+		return
+	}
+	if x.shown != nil {
+		x.shown.Shown(batch)
 	}
 }

@@ -53,6 +53,12 @@ type Aliases interface {
 	ScanAliases(ctx context.Context, known int64, fn func(kindred.Alias) error) (changes int64, err error)
 }
 
+// Shown takes the lists that were just shown, in the background. It must not
+// wait.
+type Shown interface {
+	Shown(lists []kindred.Exposure)
+}
+
 // Models is where the live models come from.
 type Models interface {
 	Live() (registry.Live, error)
@@ -67,6 +73,7 @@ type Config struct {
 	// live is asked with histories weighed as its training weighed them.
 	Weights   dataset.Settings
 	Histories int              // items in all the histories kept in memory; 0: 2,000,000, about 200 MB
+	Shown     Shown            // is told of shown lists; nil: nobody is
 	Metrics   *metric.Metrics  // nil: not counted
 	Logger    *slog.Logger     // for the background work; nil: silent
 	Now       func() time.Time // nil: time.Now
@@ -122,7 +129,7 @@ func New(ctx context.Context, cfg Config, store Store, models Models) (*Service,
 	s := &Service{
 		store: store, models: models, weights: &cfg.Weights, metrics: cfg.Metrics, log: cfg.Logger, now: cfg.Now,
 		catalogue: catalogue, histories: histories, aliases: &aliases{store: store, users: map[kindred.UserID]kindred.UserID{}},
-		exposures: newExposures(store, cfg.Metrics, cfg.Logger),
+		exposures: newExposures(store, &cfg),
 	}
 	s.live.Store(&live{})
 	if s.storeVersion, err = store.DataVersion(ctx); err != nil { // before what is read
