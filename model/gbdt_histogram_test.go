@@ -2,9 +2,12 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"testing"
+
+	"kindred/dataset"
 )
 
 // anyTable returns a grower over a table of random bins, with any derivatives.
@@ -53,6 +56,36 @@ func TestHistogramCount(t *testing.T) {
 			for f := range features {
 				if got[f/groupSize][f%groupSize] != want[f/groupSize][f%groupSize] {
 					t.Errorf("%d workers, %d rows: feature %d has other sums", workers, len(some), f)
+				}
+			}
+		}
+	}
+}
+
+// TestBinTableMissing expects missing categories in bin 0 of every feature,
+// target statistics included, in rows that were learned from and others.
+func TestBinTableMissing(t *testing.T) {
+	columns, words := dataset.NewColumns(), dataset.NewDict()
+	for code := range 50 {
+		words.Add(fmt.Sprint(code))
+	}
+	columns.Add("user", words)
+	rows := &dataset.Rows{Columns: columns}
+	for r := range 500 {
+		v := float32(1 + r*7%50)
+		if r%4 == 0 {
+			v = float32(math.NaN())
+		}
+		rows.Vals, rows.Labels = append(rows.Vals, v), append(rows.Labels, float32(r%3%2))
+	}
+	a := NewGBDT()
+	learn, _ := holdOut(rows, nil, 0, 1)
+	features, ordered := a.features(learn)
+	for name, table := range map[string]*binTable{"learned": newBinTable(rows, features, ordered), "other": newBinTable(rows, features, nil)} {
+		for r := range int32(500) {
+			for f := range features {
+				if missing := r%4 == 0; (table.at(int32(f), r) == 0) != missing {
+					t.Fatalf("%s row %d, missing is %v: feature %d of %d has bin %d", name, r, missing, f, len(features), table.at(int32(f), r))
 				}
 			}
 		}

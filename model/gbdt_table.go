@@ -137,7 +137,7 @@ func newBinTable(rows *dataset.Rows, features []treeFeature, ordered []orderedBi
 			for k, c := range cols {
 				for _, f := range byColumn[c] {
 					bin := features[f].bin(vals[k])
-					if o := ordered[f]; o != nil && o[r] > 0 {
+					if o := ordered[f]; o != nil && o[r] > 0 && bin > 0 { // what is missing stays so
 						bin = o[r]
 					}
 					words[f/groupSize] |= uint64(bin) << (8 * (f % groupSize))
