@@ -9,6 +9,7 @@ package kindred
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -76,19 +77,45 @@ type Event struct {
 type Item struct {
 	ID             ItemID
 	Title          string
-	Categories     []string
+	Categories     []string   // each may be a path: "Home > Kitchen"; see Levels
+	Group          ItemID     // what it is a variant of; empty: of nothing
 	Price          float64    // in the shop's currency; 0 unknown
+	SalePrice      float64    // what is asked for at present instead; 0: the price
+	Stock          *int64     // pieces left; nil: not counted
+	Backorder      bool       // can be ordered when there are none left
 	AvailableFrom  time.Time  // zero: always was
 	AvailableUntil time.Time  // zero: no end
 	Attributes     Attributes // further properties, typed
 	UpdatedAt      time.Time
 }
 
+// Cost is what is asked for the item at present; 0 unknown.
+func (i *Item) Cost() float64 {
+	if i.SalePrice > 0 {
+		return i.SalePrice
+	}
+	return i.Price
+}
+
 // AvailableAt says whether the item may be recommended at that moment:
-// AvailableFrom is inclusive, AvailableUntil exclusive.
+// AvailableFrom is inclusive, AvailableUntil exclusive, and there must be a
+// piece left, if they are counted, unless it can be ordered nevertheless.
 func (i *Item) AvailableAt(now time.Time) bool {
-	return (i.AvailableFrom.IsZero() || !now.Before(i.AvailableFrom)) &&
+	return (i.Stock == nil || *i.Stock > 0 || i.Backorder) &&
+		(i.AvailableFrom.IsZero() || !now.Before(i.AvailableFrom)) &&
 		(i.AvailableUntil.IsZero() || now.Before(i.AvailableUntil))
+}
+
+// Levels returns a category with those above it, the widest first: of
+// "Home > Kitchen > Mugs", or "Home/Kitchen/Mugs", it is "Home",
+// "Home/Kitchen" and "Home/Kitchen/Mugs".
+func Levels(category string) (levels []string) {
+	parts := strings.FieldsFunc(category, func(c rune) bool { return c == '/' || c == '>' })
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+		levels = append(levels, strings.Join(parts[:i+1], "/"))
+	}
+	return levels
 }
 
 // User is someone recommendations are made for. A user need not be known

@@ -30,7 +30,11 @@ type itemBody struct {
 	ID             kindred.ItemID `json:"id" maxLength:"256" example:"mug-red"`
 	Title          string         `json:"title,omitempty" example:"Red Mug"`
 	Categories     []string       `json:"categories,omitempty"`
+	Group          kindred.ItemID `json:"group,omitempty" maxLength:"256" doc:"What it is a variant of: of those with the same group, a list has one at most." example:"mug"`
 	Price          float64        `json:"price,omitempty" minimum:"0" doc:"In the shop's currency; absent if unknown." example:"12.5"`
+	SalePrice      float64        `json:"sale_price,omitempty" minimum:"0" doc:"What is asked for at present instead of the price." example:"9.5"`
+	Stock          *int64         `json:"stock,omitempty" minimum:"0" doc:"Pieces left; absent if they are not counted. Not recommended at 0." example:"3"`
+	Backorder      bool           `json:"backorder,omitempty" doc:"Can be ordered when there are none left, and so is recommended."`
 	AvailableFrom  *time.Time     `json:"available_from,omitempty" doc:"Recommended from this moment on."`
 	AvailableUntil *time.Time     `json:"available_until,omitempty" doc:"Not recommended from this moment on."`
 	Attributes     attributes     `json:"attributes,omitempty"`
@@ -41,7 +45,11 @@ type itemBody struct {
 type itemFields struct {
 	Title          string     `json:"title,omitempty" example:"Red Mug"`
 	Categories     []string   `json:"categories,omitempty"`
+	Group          string     `json:"group,omitempty" maxLength:"256" example:"mug"`
 	Price          float64    `json:"price,omitempty" minimum:"0" example:"12.5"`
+	SalePrice      float64    `json:"sale_price,omitempty" minimum:"0" example:"9.5"`
+	Stock          *int64     `json:"stock,omitempty" minimum:"0" example:"3"`
+	Backorder      bool       `json:"backorder,omitempty"`
 	AvailableFrom  *time.Time `json:"available_from,omitempty"`
 	AvailableUntil *time.Time `json:"available_until,omitempty"`
 	Attributes     attributes `json:"attributes,omitempty"`
@@ -71,7 +79,8 @@ type putRow struct {
 
 func newItemBody(item kindred.Item) itemBody {
 	return itemBody{
-		ID: item.ID, Title: item.Title, Categories: item.Categories, Price: item.Price,
+		ID: item.ID, Title: item.Title, Categories: item.Categories, Group: item.Group,
+		Price: item.Price, SalePrice: item.SalePrice, Stock: item.Stock, Backorder: item.Backorder,
 		AvailableFrom: timeOrNil(item.AvailableFrom), AvailableUntil: timeOrNil(item.AvailableUntil),
 		Attributes: attributes(item.Attributes), UpdatedAt: timeOrNil(item.UpdatedAt),
 	}
@@ -85,11 +94,14 @@ func timeOrNil(t time.Time) *time.Time {
 }
 
 func (s *Server) itemRoutes() []route {
+	three := int64(3)
 	example := itemBody{
-		ID: "mug-red", Title: "Red Mug", Categories: []string{"Kitchen"}, Price: 12.5,
+		ID: "mug-red", Title: "Red Mug", Categories: []string{"Home > Kitchen"}, Group: "mug", Price: 12.5, Stock: &three,
 		Attributes: attributes{"brand": kindred.StringOf("Acme"), "in_stock": kindred.BoolOf(true)},
 	}
-	fields := itemFields{Title: example.Title, Categories: example.Categories, Price: example.Price, Attributes: example.Attributes}
+	fields := itemFields{
+		Title: example.Title, Categories: example.Categories, Group: "mug", Price: example.Price, Stock: &three, Attributes: example.Attributes,
+	}
 	return []route{
 		{
 			method: http.MethodPut, path: "/v1/items/{id}", scope: ScopeWrite, handle: s.putItem, tag: "Items",
@@ -126,7 +138,7 @@ func (s *Server) itemRoutes() []route {
 
 // item reads an item; the batch gives ids in the body, the path otherwise.
 func (r *reader) item(id kindred.ItemID) kindred.Item {
-	names := [...]string{"title", "categories", "price", "available_from", "available_until", "attributes", "id"}
+	names := [...]string{"title", "categories", "group", "price", "sale_price", "stock", "backorder", "available_from", "available_until", "attributes", "id"}
 	known := names[:]
 	if id != "" {
 		known = names[:len(names)-1]
@@ -142,6 +154,15 @@ func (r *reader) item(id kindred.ItemID) kindred.Item {
 			item.Categories = r.strings(kindred.MaxAttributes)
 		case "price":
 			item.Price = r.number()
+		case "group":
+			item.Group = kindred.ItemID(r.text())
+		case "sale_price":
+			item.SalePrice = r.number()
+		case "stock":
+			stock := int64(r.integer(0, 1<<53))
+			item.Stock = &stock
+		case "backorder":
+			item.Backorder = r.boolean()
 		case "available_from":
 			item.AvailableFrom = r.time()
 		case "available_until":

@@ -66,6 +66,8 @@ type recommendedBody struct {
 	Title      string         `json:"title,omitempty" example:"Red Mug"`
 	Categories []string       `json:"categories,omitempty"`
 	Price      float64        `json:"price,omitempty" example:"12.5"`
+	SalePrice  float64        `json:"sale_price,omitempty" example:"9.5"`
+	Group      kindred.ItemID `json:"group,omitempty" doc:"What it is a variant of." example:"mug"`
 	Item       *itemBody      `json:"item,omitempty" doc:"With include=item."`
 }
 
@@ -420,6 +422,12 @@ func appendSummary(b []byte, item *kindred.Item) ([]byte, error) {
 	}
 	if item.Price != 0 {
 		b = appendNumber(append(b, `,"price":`...), item.Price)
+	}
+	if item.SalePrice != 0 {
+		b = appendNumber(append(b, `,"sale_price":`...), item.SalePrice)
+	}
+	if item.Group != "" {
+		b = appendString(append(b, `,"group":`...), string(item.Group))
 	}
 	return b, nil
 }

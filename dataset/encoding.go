@@ -205,21 +205,10 @@ func (f *Field) wordsOf(a *kindred.Attribute) []string {
 	}
 	var levels []string
 	for _, path := range a.Set {
-		levels = append(levels, levelsOf(path)...)
+		levels = append(levels, kindred.Levels(path)...)
 	}
 	slices.Sort(levels)
 	return slices.Compact(levels)
-}
-
-// levelsOf returns a category's levels, the widest first: "a/b" (or "a > b")
-// is "a" and "a/b".
-func levelsOf(path string) (levels []string) {
-	parts := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '>' })
-	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
-		levels = append(levels, strings.Join(parts[:i+1], "/"))
-	}
-	return levels
 }
 
 func (f *Field) learnText(all []kindred.Attribute) bool {

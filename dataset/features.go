@@ -47,8 +47,8 @@ func ItemAttributes(item *kindred.Item) kindred.Attributes {
 	if len(item.Categories) > 0 {
 		all[categories] = kindred.SetOf(item.Categories...)
 	}
-	if item.Price != 0 {
-		all[prices] = kindred.NumberOf(item.Price)
+	if cost := item.Cost(); cost != 0 {
+		all[prices] = kindred.NumberOf(cost)
 	}
 	if !item.AvailableFrom.IsZero() {
 		all[availableFrom] = kindred.TimeOf(item.AvailableFrom)

@@ -24,10 +24,12 @@ const (
 //
 //	price<=20 and brand="Acme" and genres has "Comedy" and in_stock=true
 //
-// A term is a name, one of = != < <= > >= has, and a value: a number, true,
-// false or a quoted string. Names are attributes of the item; price, title and
-// category stand for what every item has. About a set of words, such as
-// category, = and has ask whether the value is among them. A time is compared
+// A term is a name, one of = != < <= > >= has under, and a value: a number,
+// true, false or a quoted string. Names are attributes of the item; price (what
+// is asked at present), title, category, group and stock stand for what every
+// item has. About a set of words, such as category, = and has ask whether the
+// value is among them, and under whether it or one below it is: of
+// category under "Home", "Home > Kitchen" is one. A time is compared
 // with "2026-01-02" or "2026-01-02T15:04:05Z". A term about an attribute that
 // an item does not have, or has with another type, is false, != included.
 type Filter struct {
@@ -82,10 +84,10 @@ func Parse(expr string) (*Filter, error) {
 	}
 }
 
-// And returns the filter with a category added to what it asks for. The
-// receiver may be nil.
+// And returns the filter with a category, or one below it, added to what it
+// asks for. The receiver may be nil.
 func (f *Filter) And(category string) *Filter {
-	g := &Filter{terms: []term{stringTerm("category", "=", category)}}
+	g := &Filter{terms: []term{stringTerm("category", "under", category)}}
 	if f != nil {
 		g.terms = append(g.terms, f.terms...)
 	}
@@ -147,7 +149,15 @@ func OfItem(item *kindred.Item) Lookup {
 	return func(name string) (kindred.Attribute, bool) {
 		switch name {
 		case "price":
-			return kindred.NumberOf(item.Price), item.Price != 0
+			return kindred.NumberOf(item.Cost()), item.Cost() != 0
+		case "stock":
+			if item.Stock != nil {
+				return kindred.NumberOf(float64(*item.Stock)), true
+			}
+		case "group":
+			if item.Group != "" {
+				return kindred.StringOf(string(item.Group)), true
+			}
 		case "title":
 			return kindred.StringOf(item.Title), item.Title != ""
 		case "category":
@@ -165,6 +175,9 @@ func (t *term) match(a *kindred.Attribute) bool {
 	case kindred.Bool:
 		return t.kind == kindred.Bool && (a.Bool == t.is) == (t.op == "=")
 	case kindred.String, kindred.Text:
+		if t.op == "under" {
+			return t.isAbove(a.Text)
+		}
 		return t.kind == kindred.String && ordered(t.op, cmp.Compare(a.Text, t.text))
 	case kindred.Time:
 		return !t.time.IsZero() && ordered(t.op, a.Time.Compare(t.time))
@@ -181,9 +194,20 @@ func (t *term) matchSet(set []string) bool {
 		return slices.Contains(set, t.text)
 	case "!=":
 		return !slices.Contains(set, t.text)
+	case "under":
+		return slices.ContainsFunc(set, t.isAbove)
 	default:
 		return false
 	}
+}
+
+// isAbove says whether a category is the term's or one below it.
+func (t *term) isAbove(category string) bool {
+	if category == t.text {
+		return true
+	}
+	wanted, levels := kindred.Levels(t.text), kindred.Levels(category)
+	return len(wanted) > 0 && slices.Contains(levels, wanted[len(wanted)-1])
 }
 
 // ordered says whether a comparison came out as an operator wants it.
@@ -201,7 +225,7 @@ func ordered(op string, compared int) bool {
 		return compared > 0
 	case ">=":
 		return compared >= 0
-	default: // has
+	default: // has, under
 		return false
 	}
 }
@@ -254,10 +278,11 @@ func (p *filterParser) operator() (string, error) {
 		}
 	}
 	start := *p
-	if p.word() != "has" {
-		return "", start.fault("expected one of = != < <= > >= has")
+	word := p.word()
+	if word != "has" && word != "under" {
+		return "", start.fault("expected one of = != < <= > >= has under")
 	}
-	return "has", nil
+	return word, nil
 }
 
 func (p *filterParser) value(name, op string) (term, error) {
@@ -281,8 +306,8 @@ func (p *filterParser) value(name, op string) (term, error) {
 	switch {
 	case !isBool && (err != nil || number-number != 0): // not even infinite
 		return term{}, start.fault("expected a number, true, false or a string in double quotes")
-	case op == "has":
-		return term{}, start.fault("has wants a string in double quotes")
+	case op == "has" || op == "under":
+		return term{}, start.fault(op + " wants a string in double quotes")
 	case isBool && op != "=" && op != "!=":
 		return term{}, start.fault(word + " is compared by = or !=")
 	case isBool:

@@ -31,6 +31,7 @@ func TestFilterFaults(t *testing.T) {
 		"good<true":                            "at 6: true is compared by",
 		"genres has 3":                         "at 12: has wants a string",
 		"genres has true":                      "at 12: has wants a string",
+		"category under 3":                     "at 16: under wants a string",
 		"price=3 and \xff=1":                   "at 1: not UTF-8",
 		strings.Repeat("x", 1025):              "has 1025 bytes",
 		strings.Repeat("a=1 and ", 10) + "a=1": "more than 10 terms",
@@ -44,7 +45,7 @@ func TestFilterFaults(t *testing.T) {
 // TestFilterMeaning lists terms and whether they keep an item.
 func TestFilterMeaning(t *testing.T) {
 	item := &kindred.Item{
-		ID: "mug", Title: "Red Mug", Price: 12.5, Categories: []string{"Kitchen", "Cups"},
+		ID: "mug", Title: "Red Mug", Price: 12.5, Categories: []string{"Kitchen", "Cups", "Home>Garden > Pots"}, Group: "m",
 		Attributes: kindred.Attributes{
 			"stock": kindred.NumberOf(0), "new": kindred.BoolOf(false), "brand": kindred.StringOf("Acme"),
 			"text": kindred.TextOf("handy"), "tags": kindred.SetOf("b", "a"), "vector": kindred.VectorOf([]float32{1}),
@@ -55,6 +56,9 @@ func TestFilterMeaning(t *testing.T) {
 		`price=12.5`: true, `price<12.5`: false, `price<=12.5`: true, `price>12`: true, `price>=1.3e+1`: false, `price!=12.5`: false, `price="12.5"`: false,
 		`title="Red Mug"`: true, `title>"Red"`: true, `title="red mug"`: false, `title has "Mug"`: false,
 		`category="Cups"`: true, `category has "Cups"`: true, `category!="Cups"`: false, `category!="Shoes"`: true, `category<"Z"`: false,
+		`category under "Kitchen"`: true, `category under "Kit"`: false, `category under "Home"`: true, `category under "Home/Garden"`: true,
+		`category under "Garden"`: false, `category under "Home > Garden > Pots"`: true, `category under ""`: false, `title under "Red Mug"`: true,
+		`group="m"`: true, `sale_price=1`: false,
 		`stock=0`: true, `stock!=0`: false, `stock>-1`: true, `stock=false`: false,
 		`new=false`: true, `new!=true`: true, `new=true`: false, `new=0`: false,
 		`brand="Acme"`: true, `brand!="Acme"`: false, `brand != "Other"`: true, `brand=1`: false, `text="handy"`: true,

@@ -66,6 +66,9 @@ func join(item, more *kindred.Item) {
 	if item.Price == 0 {
 		item.Price = more.Price
 	}
+	if item.Group == "" {
+		item.Group = more.Group
+	}
 	if item.AvailableFrom.IsZero() {
 		item.AvailableFrom = more.AvailableFrom
 	}

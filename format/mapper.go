@@ -26,7 +26,7 @@ const (
 func fieldNames() []string {
 	return []string{
 		"event_id", "user", "item", "kind", "value", "time", "session", "request_id", "position", "context",
-		"title", "categories", "price", "available_from", "available_until", "updated_at", "attributes",
+		"title", "categories", "group", "price", "sale_price", "stock", "backorder", "availability", "available_from", "available_until", "updated_at", "attributes",
 		"model", "items", "sources",
 	}
 }
@@ -38,7 +38,9 @@ func aliases(field string) ([]string, bool) {
 		"item": "item itemid product productid movie movieid sku asin stockcode", "kind": "kind event eventtype action type",
 		"value": "value eventvalue rating stars score quantity", "time": "time timestamp ts date datetime eventtime invoicedate",
 		"session": "session sessionid invoiceno", "request_id": "requestid", "position": "position", "context": "context",
-		"title": "title movietitle name description", "categories": "categories category genres genre", "price": "price unitprice",
+		"title": "title movietitle name description", "categories": "categories category genres genre producttype googleproductcategory", "price": "price unitprice",
+		"group": "group itemgroupid itemgroup variantof parent parentid", "sale_price": "saleprice", "stock": "stock inventory stockquantity",
+		"backorder": "backorder", "availability": "availability",
 		"available_from": "availablefrom", "available_until": "availableuntil", "updated_at": "updatedat", "attributes": "attributes",
 		"model": "model", "items": "items", "sources": "sources",
 	}
@@ -191,7 +193,7 @@ func (m *mapper) release(opts Options) {
 func (m *mapper) has(field string) bool {
 	fields := map[string]string{
 		events: "event_id user item kind value time session request_id position context",
-		items:  "item title categories price available_from available_until updated_at attributes",
+		items:  "item title categories group price sale_price stock backorder availability available_from available_until updated_at attributes",
 		users:  "user updated_at attributes",
 
 		exposures: "request_id user time model items sources",
@@ -384,40 +386,4 @@ func (m *mapper) time(rec *record, field string) (time.Time, *Reject) {
 		return t, &Reject{Reason: "bad_time", Detail: fmt.Sprintf("%s %q %v", field, text, err)}
 	}
 	return t, nil
-}
-
-func (m *mapper) item(rec *record) (*kindred.Item, *Reject) {
-	i := &kindred.Item{ID: kindred.ItemID(m.cell(rec, "item")), Title: m.cell(rec, "title"), Categories: words(m.cell(rec, "categories"))}
-	if i.ID == "" {
-		return nil, &Reject{Reason: "missing_item", Detail: "names no item"}
-	}
-	var reject *Reject
-	if text := m.cell(rec, "price"); text != "" {
-		if i.Price, reject = number(text, "price"); reject != nil {
-			return nil, reject
-		}
-	}
-	if i.AvailableFrom, reject = m.time(rec, "available_from"); reject != nil {
-		return nil, reject
-	}
-	if i.AvailableUntil, reject = m.time(rec, "available_until"); reject != nil {
-		return nil, reject
-	}
-	if i.UpdatedAt, reject = m.time(rec, "updated_at"); reject != nil {
-		return nil, reject
-	}
-	i.Attributes, reject = m.attributes(rec)
-	return i, reject
-}
-
-// words reads a JSON array of strings, or words between bars.
-func words(text string) []string {
-	if text == "" {
-		return nil
-	}
-	var list []string
-	if text[0] == '[' && json.Unmarshal([]byte(text), &list) == nil {
-		return list
-	}
-	return strings.Split(text, "|")
 }

@@ -157,7 +157,11 @@ type itemRow struct {
 	Item       string          `json:"item" parquet:"item"`
 	Title      string          `json:"title" parquet:"title"`
 	Categories []string        `json:"categories" parquet:"categories,list"`
+	Group      string          `json:"group" parquet:"group"`
 	Price      float64         `json:"price" parquet:"price"`
+	SalePrice  float64         `json:"sale_price" parquet:"sale_price"`
+	Stock      *int64          `json:"stock" parquet:"stock,optional"`
+	Backorder  bool            `json:"backorder" parquet:"backorder"`
 	From       *time.Time      `json:"available_from" parquet:"available_from,optional,timestamp(millisecond)"`
 	Until      *time.Time      `json:"available_until" parquet:"available_until,optional,timestamp(millisecond)"`
 	Updated    *time.Time      `json:"updated_at" parquet:"updated_at,optional,timestamp(millisecond)"`
@@ -199,7 +203,7 @@ func itemRowOf(from any) (itemRow, error) {
 	}
 	attributes, err := attributesJSON(i.Attributes)
 	return itemRow{
-		string(i.ID), i.Title, i.Categories, i.Price,
+		string(i.ID), i.Title, i.Categories, string(i.Group), i.Price, i.SalePrice, i.Stock, i.Backorder,
 		known(i.AvailableFrom), known(i.AvailableUntil), known(i.UpdatedAt), attributes,
 	}, err
 }
@@ -252,8 +256,18 @@ func (r itemRow) cells() (names, values []string) {
 	if len(r.Categories) > 0 {
 		categories, _ = json.Marshal(r.Categories) // strings always have a form
 	}
-	return []string{"item", "title", "categories", "price", "available_from", "available_until", "updated_at", "attributes"},
-		[]string{r.Item, r.Title, string(categories), float(r.Price), rfc3339(r.From), rfc3339(r.Until), rfc3339(r.Updated), string(r.Attributes)}
+	stock := ""
+	if r.Stock != nil {
+		stock = strconv.FormatInt(*r.Stock, 10)
+	}
+	names = []string{
+		"item", "title", "categories", "group", "price", "sale_price", "stock", "backorder",
+		"available_from", "available_until", "updated_at", "attributes",
+	}
+	return names, []string{
+		r.Item, r.Title, string(categories), r.Group, float(r.Price), float(r.SalePrice), stock, strconv.FormatBool(r.Backorder),
+		rfc3339(r.From), rfc3339(r.Until), rfc3339(r.Updated), string(r.Attributes),
+	}
 }
 
 func (r userRow) cells() (names, values []string) {

@@ -67,6 +67,11 @@ func someItem(r *rapid.T) kindred.Item {
 		ID: kindred.ItemID(id(r, "id")), Title: text(r, "title"), Price: rapid.Float64Min(0).Draw(r, "price"),
 		AvailableFrom: moment(r, "from"), UpdatedAt: moment(r, "updated"), Attributes: someAttributes(r),
 	}
+	if rapid.Bool().Draw(r, "is variant") {
+		stock := rapid.Int64Range(0, 1<<53).Draw(r, "stock")
+		i.Group, i.SalePrice, i.Stock = kindred.ItemID(id(r, "group")), rapid.Float64Min(0).Draw(r, "sale"), &stock
+		i.Backorder = rapid.Bool().Draw(r, "backorder")
+	}
 	if rapid.Bool().Draw(r, "has categories") {
 		i.Categories = rapid.SliceOfN(rapid.String(), 1, 3).Draw(r, "categories")
 	}

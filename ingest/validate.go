@@ -123,14 +123,26 @@ func ValidateItem(i *kindred.Item) []kindred.FieldError {
 	}
 	f.moment("available_from", i.AvailableFrom)
 	f.moment("available_until", i.AvailableUntil)
-	if !(i.Price >= 0) || math.IsInf(i.Price, 0) {
-		f.add("price", "must be finite and not below 0")
+	f.word("group", string(i.Group))
+	f.price("price", i.Price)
+	f.price("sale_price", i.SalePrice)
+	if i.SalePrice > i.Price && i.Price > 0 {
+		f.add("sale_price", "is %g, above the price of %g", i.SalePrice, i.Price)
+	}
+	if i.Stock != nil && *i.Stock < 0 {
+		f.add("stock", "is %d, below 0", *i.Stock)
 	}
 	if !i.AvailableFrom.IsZero() && !i.AvailableUntil.IsZero() && !i.AvailableFrom.Before(i.AvailableUntil) {
 		f.add("available_until", "must be after available_from")
 	}
 	f.attributes(i.Attributes)
 	return f
+}
+
+func (f *faults) price(field string, price float64) {
+	if !(price >= 0) || math.IsInf(price, 0) {
+		f.add(field, "must be finite and not below 0")
+	}
 }
 
 // ValidateUser reports every fault of a user, by field.

@@ -25,10 +25,11 @@ type catalogue struct {
 	// All below is guarded by mu. An *Item never changes; a new one replaces it.
 	items   map[kindred.ItemID]*kindred.Item
 	deleted map[kindred.ItemID]bool
-	views   []*view   // the live models
-	at      time.Time // the moment for which the views' hidden bits are right
-	edges   edges     // when windows open or close: those after at, and outdated ones
-	changes uint64    // how often anything above changed
+	groups  map[kindred.ItemID][]kindred.ItemID // the items of the catalogue that are variants of one, ascending
+	views   []*view                             // the live models
+	at      time.Time                           // the moment for which the views' hidden bits are right
+	edges   edges                               // when windows open or close: those after at, and outdated ones
+	changes uint64                              // how often anything above changed
 	// newest are the items, newest first; nil: to be sorted when asked for.
 	newest []*kindred.Item
 	// meanwhile is what changed since a load began: nil for a deleted item.
@@ -45,7 +46,9 @@ const (
 )
 
 func newCatalogue() *catalogue {
-	return &catalogue{items: map[kindred.ItemID]*kindred.Item{}, deleted: map[kindred.ItemID]bool{}}
+	return &catalogue{
+		items: map[kindred.ItemID]*kindred.Item{}, deleted: map[kindred.ItemID]bool{}, groups: map[kindred.ItemID][]kindred.ItemID{},
+	}
 }
 
 // begin is called before a load reads the first item.
@@ -60,7 +63,7 @@ func (c *catalogue) begin() {
 func (c *catalogue) replace(items map[kindred.ItemID]*kindred.Item, deleted map[kindred.ItemID]bool, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.items, c.deleted = items, deleted
+	c.items, c.deleted, c.groups = items, deleted, groupsOf(items)
 	for id, item := range c.meanwhile {
 		c.set(id, item)
 	}
@@ -155,11 +158,14 @@ func (c *catalogue) change(id kindred.ItemID, item *kindred.Item) {
 
 func (c *catalogue) set(id kindred.ItemID, item *kindred.Item) {
 	if item == nil {
+		c.leaveGroup(id)
 		delete(c.items, id)
 		c.deleted[id] = true
 		return
 	}
+	c.leaveGroup(id)
 	c.items[id] = item
+	c.joinGroup(item)
 	delete(c.deleted, id)
 }
 
@@ -228,14 +234,23 @@ func (c *catalogue) rlock(now time.Time) {
 }
 
 // skip writes into bits what must not be recommended from the view: hidden
-// items and those that a filter does not keep.
-func (c *catalogue) skip(bits linalg.Bits, v *view, keep *filter.Filter, now time.Time) linalg.Bits {
+// items and those that a filter does not keep; the given items with the other
+// variants of what they are variants of.
+func (c *catalogue) skip(bits linalg.Bits, v *view, keep *filter.Filter, now time.Time, given *places) linalg.Bits {
 	c.rlock(now)
 	defer c.mu.RUnlock()
 	bits = append(bits[:0], v.hidden...)
 	if keep != nil {
 		for w, word := range v.unmatched(keep) {
 			bits[w] |= word
+		}
+	}
+	for _, some := range [...][]int32{given.steps, given.other} {
+		for _, i := range some {
+			if i >= 0 {
+				bits.Set(int(i))
+				c.skipVariants(bits, v, v.entries[i])
+			}
 		}
 	}
 	return bits

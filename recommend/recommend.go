@@ -245,7 +245,7 @@ func (s *Service) newList(ctx context.Context, ask *Request) (*list, error) {
 	l.items = make([]Item, 0, min(ask.N, maxReserved))
 	l.hide(ask.Exclude...)
 	if ask.ContextItem != "" {
-		l.hide(ask.ContextItem)
+		l.hideProduct(ask.ContextItem)
 	}
 	l.stage("history")
 	return l, nil

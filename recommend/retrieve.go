@@ -48,14 +48,18 @@ type list struct {
 
 func (l *list) isFull() bool { return len(l.items) >= l.ask.N }
 
-// missing is how many items a view can still give.
-func (l *list) missing(v *view) int { return min(l.ask.N-len(l.items), v.items.Len()) }
-
 // hide keeps items out of the list.
 func (l *list) hide(ids ...kindred.ItemID) {
 	for _, id := range ids {
 		l.chosen[id] = true
 	}
+}
+
+// hideProduct keeps an item out of the list, and every other variant of the
+// same.
+func (l *list) hideProduct(id kindred.ItemID) {
+	l.hide(id)
+	l.hide(l.catalogue.variants(id)...)
 }
 
 // add appends an item that a view (nil: none) proposes, unless it is in
@@ -67,27 +71,33 @@ func (l *list) add(v *view, id kindred.ItemID, score float64, source string) {
 	if len(l.items) == 0 {
 		l.lead = v
 	}
-	l.chosen[id] = true
+	l.hideProduct(id)
 	l.items = append(l.items, Item{ID: id, Score: score, Source: source})
 }
 
-func (l *list) addAll(v *view, source string) {
-	for _, s := range l.scored {
-		l.add(v, kindred.ItemID(v.items.ID(s.Index)), float64(s.Score), source)
+// fill adds the best of a view until the list has want items. find finds, of
+// those that may be added, the best so many; as of several variants of one
+// thing only the first gets in, it may have to look again.
+func (l *list) fill(v *view, source string, want int, find func(n int)) {
+	for factor := 1; len(l.items) < want; {
+		before := len(l.items)
+		find(min(factor*(want-before), v.items.Len()))
+		for _, s := range l.scored {
+			if len(l.items) < want {
+				l.add(v, kindred.ItemID(v.items.ID(s.Index)), float64(s.Score), source)
+			}
+		}
+		added := len(l.items) - before
+		if added == 0 || added == len(l.scored) {
+			return // no more to be had, or no variants among them
+		}
+		factor = (len(l.scored) + added - 1) / added
 	}
 }
 
 // skipFor returns what must not be taken from a view.
 func (l *list) skipFor(v *view) linalg.Bits {
-	l.skip = l.catalogue.skip(l.skip, v, l.ask.Filter, l.now)
-	known := l.taste.in(v.items)
-	for _, some := range [][]int32{known.steps, known.other} {
-		for _, i := range some {
-			if i >= 0 {
-				l.skip.Set(int(i))
-			}
-		}
-	}
+	l.skip = l.catalogue.skip(l.skip, v, l.ask.Filter, l.now, l.taste.in(v.items))
 	for id := range l.chosen {
 		if i, known := v.items.Index(string(id)); known {
 			l.skip.Set(int(i))
@@ -131,8 +141,7 @@ func (l *list) fromPersonal() {
 				return
 			}
 		}
-		l.search(v, l.vector, l.missing(v))
-		l.addAll(v, v.version.Kind)
+		l.fill(v, v.version.Kind, l.ask.N, func(n int) { l.search(v, l.vector, n) })
 	case *model.Popularity:
 	default:
 		l.fromScores(v, v.version.Kind)
@@ -165,20 +174,23 @@ func (l *list) fromScores(v *view, source string) {
 			return
 		}
 	}
+	l.fill(v, source, l.ask.N, func(n int) { l.top(v, n) })
+}
+
+// top finds the best n of what the view has scored above zero.
+func (l *list) top(v *view, n int) {
 	for w, word := range l.skipFor(v) {
 		for ; word != 0; word &= word - 1 {
 			l.scores[w*64+bits.TrailingZeros64(word)] = float32(math.Inf(-1))
 		}
 	}
-	want := l.missing(v)
-	l.scored = linalg.TopK(slices.Grow(l.scored[:0], 2*want), l.scores, want)
+	l.scored = linalg.TopK(slices.Grow(l.scored[:0], 2*n), l.scores, n)
 	for n, s := range l.scored {
 		if s.Score <= 0 { // nothing speaks for this one and the rest
 			l.scored = l.scored[:n]
 			break
 		}
 	}
-	l.addAll(v, source)
 }
 
 // fromNeighbours takes up to want items that go with the context item.
@@ -191,25 +203,27 @@ func (l *list) fromNeighbours(want int) {
 		if !known {
 			continue
 		}
-		missing := min(want-len(l.items), l.missing(v))
 		switch learned := v.learned.(type) {
 		case model.Related:
-			skip := l.skipFor(v)
-			l.scored = l.scored[:0]
 			items, weights := learned.Neighbours(i)
-			for n, j := range items {
-				if len(l.scored) < missing && weights[n] > 0 && !skip.Has(int(j)) {
-					l.scored = append(l.scored, linalg.Scored{Index: j, Score: weights[n]})
-				}
-			}
-			l.addAll(v, sourceSimilar)
+			l.fill(v, sourceSimilar, want, func(n int) { l.neighbours(v, items, weights, n) })
 		case model.Embedded:
 			vectors, dim := learned.ItemVectors()
-			l.search(v, vectors[int(i)*dim:(int(i)+1)*dim], missing)
-			l.addAll(v, sourceSimilar)
+			l.fill(v, sourceSimilar, want, func(n int) { l.search(v, vectors[int(i)*dim:(int(i)+1)*dim], n) })
 		}
 	}
 	l.context = len(l.items)
+}
+
+// neighbours finds the first n of an item's neighbours that may be added.
+func (l *list) neighbours(v *view, items []int32, weights []float32, n int) {
+	skip := l.skipFor(v)
+	l.scored = l.scored[:0]
+	for k, j := range items {
+		if len(l.scored) < n && weights[k] > 0 && !skip.Has(int(j)) {
+			l.scored = append(l.scored, linalg.Scored{Index: j, Score: weights[k]})
+		}
+	}
 }
 
 // search finds the best want items for a vector.
@@ -252,10 +266,10 @@ func (l *list) fromNewest() {
 		return
 	}
 	for i := range l.taste.steps {
-		l.hide(l.taste.steps[i].item)
+		l.hideProduct(l.taste.steps[i].item)
 	}
 	for i := range l.taste.other {
-		l.hide(l.taste.other[i].item)
+		l.hideProduct(l.taste.other[i].item)
 	}
 	for item := range l.catalogue.newestFirst() {
 		if l.isFull() {

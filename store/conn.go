@@ -207,6 +207,14 @@ func nullTime(t time.Time) driver.Value {
 	return t.UnixMilli()
 }
 
+// nullInt is NULL for nil.
+func nullInt(n *int64) driver.Value {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
 func timeOf(v driver.Value) time.Time {
 	ms, ok := v.(int64)
 	if !ok {

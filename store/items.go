@@ -18,15 +18,19 @@ const (
 )
 
 const (
-	selectItem = `SELECT name, title, categories, price, available_from, available_until, attributes, updated FROM items `
+	selectItem = `SELECT name, title, categories, price, available_from, available_until, attributes, updated,
+		variant_of, sale_price, stock, backorder FROM items `
 
-	upsertItem = `INSERT INTO items (stage, name, title, categories, price, available_from, available_until, attributes, updated)
-		VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET stage = 1, title = excluded.title,
+	upsertItem = `INSERT INTO items (stage, name, title, categories, price, available_from, available_until, attributes, updated,
+		variant_of, sale_price, stock, backorder) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (name) DO UPDATE SET stage = 1, title = excluded.title,
 		categories = excluded.categories, price = excluded.price, available_from = excluded.available_from,
-		available_until = excluded.available_until, attributes = excluded.attributes, updated = excluded.updated`
+		available_until = excluded.available_until, attributes = excluded.attributes, updated = excluded.updated,
+		variant_of = excluded.variant_of, sale_price = excluded.sale_price, stock = excluded.stock, backorder = excluded.backorder`
 
 	dropItem = `UPDATE items SET stage = 2, title = NULL, categories = NULL, price = NULL, available_from = NULL,
-		available_until = NULL, attributes = NULL, updated = NULL WHERE name = ? AND stage = 1`
+		available_until = NULL, attributes = NULL, updated = NULL, variant_of = NULL, sale_price = NULL, stock = NULL,
+		backorder = 0 WHERE name = ? AND stage = 1`
 )
 
 // PutItems stores items, each in place of the one with its ID. A zero
@@ -49,6 +53,7 @@ func (db *DB) PutItems(ctx context.Context, items []kindred.Item) error {
 		rows[i] = []driver.Value{
 			string(item.ID), item.Title, string(categories), item.Price, nullTime(item.AvailableFrom),
 			nullTime(item.AvailableUntil), attributes, nowIfZero(item.UpdatedAt),
+			nullText(string(item.Group)), item.SalePrice, nullInt(item.Stock), item.Backorder,
 		}
 	}
 	return db.write(ctx, "storing items", len(rows), func(w *writer) error {
@@ -106,7 +111,7 @@ func (db *DB) Item(ctx context.Context, id kindred.ItemID) (item kindred.Item, e
 type ItemQuery struct {
 	After    kindred.ItemID // the last of the page before
 	Limit    int            // 0: no limit
-	Category string         // has this category
+	Category string         // has this category, or one below it
 	Search   string         // title contains this, in any case (of ASCII letters)
 }
 
@@ -115,8 +120,9 @@ func (db *DB) Items(ctx context.Context, q ItemQuery) (items []kindred.Item, err
 	text := selectItem + "WHERE stage = 1 AND name > ?"
 	args := []driver.Value{string(q.After)}
 	if q.Category != "" {
-		text += " AND EXISTS (SELECT 1 FROM json_each(categories) WHERE value = ?)"
-		args = append(args, q.Category)
+		text += ` AND EXISTS (SELECT 1 FROM json_each(categories) WHERE value = ?2
+			OR value LIKE ?3 || ' > %' ESCAPE '\' OR value LIKE ?3 || '>%' ESCAPE '\' OR value LIKE ?3 || '/%' ESCAPE '\')`
+		args = append(args, q.Category, likeEscaped(q.Category))
 	}
 	if q.Search != "" {
 		text += ` AND title LIKE ? ESCAPE '\'`
@@ -167,6 +173,12 @@ func setItem(item *kindred.Item, row []driver.Value) error {
 		AvailableFrom:  timeOf(row[4]),
 		AvailableUntil: timeOf(row[5]),
 		UpdatedAt:      timeOf(row[7]),
+		Group:          kindred.ItemID(textOf(row[8])),
+		SalePrice:      floatOf(row[9]),
+		Backorder:      intOf(row[11]) != 0,
+	}
+	if stock, counted := row[10].(int64); counted {
+		item.Stock = &stock
 	}
 	if text := textOf(row[2]); text != "[]" {
 		if err := json.Unmarshal([]byte(text), &item.Categories); err != nil {
@@ -213,8 +225,11 @@ func nowIfZero(t time.Time) int64 {
 }
 
 // likeAnywhere is the LIKE pattern, escaped by \, for texts that contain part.
-func likeAnywhere(part string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(part) + "%"
+func likeAnywhere(part string) string { return "%" + likeEscaped(part) + "%" }
+
+// likeEscaped is the LIKE pattern, escaped by \, for a text.
+func likeEscaped(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
 
 // limitOf is a LIMIT; -1 is none.

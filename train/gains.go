@@ -20,8 +20,8 @@ func (r *run) addGains(ctx context.Context, holdout *dataset.Holdout) error {
 	}
 	prices := map[kindred.ItemID]float64{}
 	err := r.from.ScanItems(ctx, func(item *kindred.Item) error {
-		if item.Price > 0 {
-			prices[item.ID] = item.Price
+		if cost := item.Cost(); cost > 0 {
+			prices[item.ID] = cost
 		}
 		return nil
 	})

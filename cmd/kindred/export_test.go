@@ -20,7 +20,7 @@ func everything(t *testing.T, s *server) {
 	t.Helper()
 	const attributes = `{"number":-1.5e-7,"yes":true,"no":false,"day":{"time":"2026-01-02T15:04:05.678Z"},"word":"007",` +
 		`"words":["b","a\"|","c,d"],"none":[],"prose":{"text":"a <b>\nline & \u2028 more"},"vector":[0.1,-2,3e-30],"ünï":"☃"}`
-	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/a%2F%22%20b", `{"title":"T, \"t\"","categories":["A|B","C > D"],"price":0.1,`+
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/a%2F%22%20b", `{"title":"T, \"t\"","categories":["A|B","C > D"],"price":0.1,"sale_price":0.05,"group":"g,1","stock":0,"backorder":true,`+
 		`"available_from":"2026-01-01T00:00:00Z","available_until":"2099-01-01T00:00:00Z","attributes":`+attributes+`}`)
 	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/bare", `{}`)
 	s.want(t, http.StatusOK, http.MethodPut, "/v1/users/u%20%3F", `{"attributes":`+attributes+`}`)
