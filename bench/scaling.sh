@@ -12,11 +12,11 @@ measured=${MEASURED:-bin/scaling.csv}
 models=("$@")
 rated=(${RATED:-})
 if [ $# = 0 ] && [ -z "${RATED:-}" ]; then
-  models=(popular itemknn userknn rp3beta covisit rules:min_support=0.01 repeat
+  models=(popular itemknn userknn rp3beta covisit rules:min_support=0.01 rules repeat
     ials:factors=64,epochs=4 nmf:factors=64,epochs=4
     bpr:factors=64,epochs=4,patience=0 warp:factors=64,epochs=4,patience=0
-    slim ease:candidates=200 puresvd:factors=64 gfcf:factors=64
-    logistic:epochs=3,patience=0 fm:epochs=3,patience=0 gbdt:trees=50,patience=0)
+    slim ease:candidates=200 ease puresvd:factors=64 gfcf:factors=64 "blend:models=[popular|itemknn|ials]"
+    logistic:epochs=3,patience=0 fm:epochs=3,patience=0 ffm:epochs=3,patience=0 gbdt:trees=50,patience=0)
   rated=(baseline slopeone ratingknn ratingnmf:epochs=4 svd:factors=64,epochs=4
     svdpp:factors=64,epochs=4 bayesmf:burn=2,samples=2)
 fi

@@ -105,7 +105,7 @@ func table(curves []curve) string {
 	}
 	out.WriteString(" exponent, time | memory |\n|" + strings.Repeat(" --- |", len(columns)+3) + "\n")
 	for _, c := range curves {
-		fmt.Fprintf(&out, "| `%s` |", c.Model)
+		fmt.Fprintf(&out, "| `%s` |", strings.ReplaceAll(c.Model, "|", `\|`))
 		for _, n := range columns {
 			cell := "–"
 			for _, p := range c.Points {
