@@ -120,7 +120,7 @@ func (e *Engine) Features() (*featurestore.Service, error) { return e.features(n
 
 func (e *Engine) features(metrics *metric.Metrics) (*featurestore.Service, error) {
 	return featurestore.New(featurestore.Config{
-		Features: e.Config.Features, Accept: kindred.Informational, Metrics: metrics, Logger: e.log,
+		Features: e.Config.Features, Logs: e.Store, Accept: kindred.Informational, Metrics: metrics, Logger: e.log,
 	}, e.Store)
 }
 

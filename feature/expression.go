@@ -5,6 +5,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
@@ -76,9 +77,25 @@ func (p *Plan) compileExpression(f *planned) (*program, Type, error) {
 	default:
 		return nil, "", kindred.Errorf(kindred.Invalid, "gives a %s, must give a number, bool or string", checked.OutputType())
 	}
-	compiled.run, err = env.Program(checked, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	limits := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if estimate, err := env.EstimateCost(checked, unknownSizes{}); err != nil || estimate.Max > maxCost {
+		limits = append(limits, cel.CostLimit(maxCost)) // to count the steps doubles the time
+	}
+	compiled.run, err = env.Program(checked, limits...)
 	return compiled, result, err
 }
+
+// unknownSizes leaves all estimates to CEL, to which the sizes of strings and
+// lists are unbounded.
+type unknownSizes struct{}
+
+// EstimateCallCost returns nil.
+func (unknownSizes) EstimateCallCost(_, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate { //nolint:gocritic // CEL's signature
+	return nil
+}
+
+// EstimateSize returns nil.
+func (unknownSizes) EstimateSize(cost.AstNode) *cost.SizeEstimate { return nil }
 
 func celTypes() map[Type]*cel.Type {
 	return map[Type]*cel.Type{

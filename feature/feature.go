@@ -218,6 +218,10 @@ type Config struct {
 	// MaxEvents is how many events of one user, item or session windows
 	// reach back at most; 0 is 100,000.
 	MaxEvents int `yaml:"max_events"`
+	// SkewEvery is how often a running server computes again what it served,
+	// of the sets in Log, and tells its metrics; 0 never. It costs a pass over
+	// the log and the memory of another online state.
+	SkewEvery Span `yaml:"skew_every"`
 }
 
 // IsEmpty says whether no feature is defined.

@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 	if c.MaxEvents < 0 || c.MaxEvents > maxMaxEvents {
 		v.fault("max_events", "must lie between 0 and %d, is %d", maxMaxEvents, c.MaxEvents)
 	}
+	v.span("skew_every", c.SkewEvery)
 	v.check(c.Preset == "", "preset", "there is no preset %q (take basic)", c.Preset)
 	for i := range c.Definitions {
 		v.add(fmt.Sprintf("definitions[%d]", i), &c.Definitions[i])

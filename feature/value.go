@@ -19,8 +19,8 @@ const sessionLife = 24 * 3600 * 1000
 type selection struct {
 	plan    *Plan
 	columns []Column
-	place   map[int]int // column by feature
-	asked   []int       // columns of the features asked for
+	place   []int // column by feature
+	asked   []int // columns of the features asked for
 	tracked map[Entity][]int
 	derived []int
 	inputs  [][]*Column // by column: of a derived feature
@@ -31,7 +31,7 @@ type selection struct {
 func (p *Plan) newSelection(refs []Ref, rows int) *selection {
 	list := p.closure(refs)
 	s := &selection{
-		plan: p, columns: make([]Column, len(list)), place: make(map[int]int, len(list)),
+		plan: p, columns: make([]Column, len(list)), place: make([]int, len(p.features)),
 		tracked: map[Entity][]int{}, inputs: make([][]*Column, len(list)),
 	}
 	for at, i := range list {

@@ -36,6 +36,9 @@ type Store interface {
 // Config says what to keep.
 type Config struct {
 	Features feature.Config
+	// Logs is where what was served is read back, to be computed again now
+	// and then; nil: it is not.
+	Logs Logs
 	// Accept are the reasons that an event's verdict may hold and the event
 	// still count.
 	Accept  kindred.Verdict
@@ -48,6 +51,8 @@ type Config struct {
 type Service struct {
 	plan    *feature.Plan
 	log     []string // the sets whose values are kept
+	logs    Logs     // nil: not read back
+	recheck time.Duration
 	accept  kindred.Verdict
 	store   Store
 	metrics *metric.Metrics
@@ -86,7 +91,7 @@ func New(cfg Config, db Store) (*Service, error) {
 		cfg.Now = time.Now
 	}
 	return &Service{
-		plan: plan, log: cfg.Features.Log, accept: cfg.Accept, store: db, metrics: cfg.Metrics, logger: cfg.Logger, now: cfg.Now,
+		plan: plan, log: cfg.Features.Log, logs: cfg.Logs, recheck: time.Duration(cfg.Features.SkewEvery), accept: cfg.Accept, store: db, metrics: cfg.Metrics, logger: cfg.Logger, now: cfg.Now,
 		wake: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), shown: make(chan kindred.Exposure, shownWaiting),
 	}, nil
 }

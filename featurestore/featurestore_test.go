@@ -331,7 +331,21 @@ func TestTrainingSet(t *testing.T) {
 	}
 	asOf, served := gather{rows: map[string]map[string]any{}}, gather{rows: map[string]map[string]any{}}
 	refs := []feature.Ref{"item:brand", "user:tier", "item:views_7d", "user:views_7d"}
-	must(t, s.TrainingSet(t.Context(), refs, labels, asOf.write))
+	summaries, err := s.TrainingSet(t.Context(), refs, labels, asOf.write)
+	must(t, err)
+	folder := t.TempDir()
+	before := summaries.Statistics("small", "v", s.now())
+	must(t, featurestore.SaveStatistics(folder, &before))
+	after, err := featurestore.LoadStatistics(folder, "small")
+	must(t, err)
+	logged, err := s.LoggedSummaries(t.Context(), s.db, "small", store.EventRange{})
+	must(t, err)
+	if views := after.Of("user:views_7d"); views == nil || views.Rows != len(labels.Values) || logged[0].DriftFrom(views) != 0 {
+		t.Errorf("the statistics of training and serving differ: %+v", after)
+	}
+	if none, err := featurestore.LoadStatistics(folder, "none"); none != nil || err != nil {
+		t.Errorf("statistics of no training: %v, %v", none, err)
+	}
 	other, err := s.LoggedSet(t.Context(), s.db, "small", store.EventRange{}, labels, served.write)
 	must(t, err)
 	if other != 0 || len(served.rows) != len(asOf.rows) || len(asOf.rows) != len(labels.Values) {
@@ -347,7 +361,7 @@ func TestTrainingSet(t *testing.T) {
 			}
 		}
 	}
-	if err := s.TrainingSet(t.Context(), refs, &featurestore.Labels{}, asOf.write); kindred.KindOf(err) != kindred.Invalid {
+	if _, err := s.TrainingSet(t.Context(), refs, &featurestore.Labels{}, asOf.write); kindred.KindOf(err) != kindred.Invalid {
 		t.Errorf("without labels: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package featurestore
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"kindred"
@@ -28,15 +29,13 @@ func (s *Service) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.keepLogs(ctx)
-	}()
-	defer func() { <-done }()
-	poll, sync := time.NewTicker(pollInterval), time.NewTicker(syncInterval)
+	var background sync.WaitGroup
+	background.Go(func() { s.keepLogs(ctx) })
+	background.Go(func() { s.checkSkew(ctx) })
+	defer background.Wait()
+	poll, all := time.NewTicker(pollInterval), time.NewTicker(syncInterval)
 	defer poll.Stop()
-	defer sync.Stop()
+	defer all.Stop()
 	for {
 		var err error
 		select {
@@ -46,7 +45,7 @@ func (s *Service) Run(ctx context.Context) error {
 			if err = s.Materialize(ctx); err != nil {
 				signal(s.rebuild)
 			}
-		case <-sync.C:
+		case <-all.C:
 			err = s.recordAll(ctx)
 		case <-s.wake:
 			err = s.Follow(ctx)

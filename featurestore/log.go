@@ -234,6 +234,30 @@ func (s *Service) Skew(ctx context.Context, db Logs, set string, span store.Even
 	return result, nil
 }
 
+// skewLists is how many lists of a set a running server computes again.
+const skewLists = 1000
+
+// checkSkew compares what was served with what the log says, now and then,
+// until ctx ends.
+func (s *Service) checkSkew(ctx context.Context) {
+	if s.logs == nil || s.recheck <= 0 {
+		return
+	}
+	for pause(ctx, s.recheck) == nil {
+		for _, set := range s.log {
+			skew, err := s.Skew(ctx, s.logs, set, store.EventRange{From: s.now().Add(-s.recheck)}, skewLists)
+			switch {
+			case ctx.Err() != nil:
+			case err != nil:
+				s.logger.Error("what was served could not be computed again", "set", set, "err", err)
+			case skew.Different > 0:
+				s.logger.Warn("features were served that are not what the log says; 'kindred features skew' tells which",
+					"set", set, "values", skew.Values, "different", skew.Different)
+			}
+		}
+	}
+}
+
 // sample chooses the logs to compare, by their place in the log of events.
 func (s *Service) sample(ctx context.Context, db Logs, result *Skew, span store.EventRange, most int) ([]store.FeatureLog, error) {
 	var logs []store.FeatureLog

@@ -116,27 +116,28 @@ type Table func(columns []format.BlockColumn, rows int) error
 const blockRows = 1 << 18
 
 // TrainingSet writes labels with the values of features as they were before
-// each label's moment. Memory: 40 bytes an event, and that of a block of
-// 262,144 rows.
-func (s *Service) TrainingSet(ctx context.Context, refs []feature.Ref, labels *Labels, write Table) error {
+// each label's moment, and gathers their statistics. Memory: 40 bytes an event,
+// and that of a block of 262,144 rows.
+func (s *Service) TrainingSet(ctx context.Context, refs []feature.Ref, labels *Labels, write Table) (all Summaries, err error) {
 	if len(labels.Times) == 0 {
-		return kindred.Errorf(kindred.Invalid, "there are no labels to make a training set of")
+		return nil, kindred.Errorf(kindred.Invalid, "there are no labels to make a training set of")
 	}
 	history, err := s.History(ctx, refs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for from := 0; from < len(labels.Times); from += blockRows {
 		part := labels.part(from, min(from+blockRows, len(labels.Times)))
 		columns, err := history.AsOf(ctx, refs, &part.Rows)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		all.Add(columns)
 		if err := write(append(part.columns(), blockColumns(columns)...), len(part.Times)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // History reads what the values of features follow from.

@@ -30,6 +30,10 @@ func (c *demoCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
 		return err
 	}
 	cfg.Listen = c.Listen
+	if cfg.Features.IsEmpty() {
+		cfg.Features.Preset, cfg.Features.Log = "basic", []string{"basic"}
+		cfg.Features.ApplyPreset()
+	}
 	e, err := engine.Open(ctx, cfg, codeVersion(), slog.New(slog.NewTextHandler(out.err, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err

@@ -41,6 +41,7 @@ type cli struct {
 	Evaluate evaluateCmd `cmd:"" help:"Judge models, on what is stored or on files you name."`
 	Models   modelsCmd   `cmd:"" help:"List, promote and roll back model versions."`
 	Serve    serveCmd    `cmd:"" help:"Serve recommendations over HTTP."`
+	Features featuresCmd `cmd:"" help:"List and read features, make training sets of them, and check what was served."`
 	Users    usersCmd    `cmd:"" help:"Merge the IDs that a user goes by."`
 	Keys     keysCmd     `cmd:"" help:"Create, list and revoke API keys."`
 }

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const featuresYAML = `features:
+  preset: basic
+  definitions:
+    - {name: owl, entity: user, kind: expression, expression: "user.views_1h > 1", default: false}
+  sets:
+    - {name: two, features: ["user:views_1h", "item:views_24h", "user:owl"]}
+  log: [two]
+`
+
+// shopWithFeatures returns a state folder with features configured.
+func shopWithFeatures(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte(featuresYAML), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestFeatures walks from events over shown lists to training sets: as of each
+// moment, and as served, which must be the same, and free of skew.
+func TestFeatures(t *testing.T) {
+	dir := shopWithFeatures(t)
+	s := startServer(t, dir, "")
+	for i := range 12 {
+		s.want(t, http.StatusOK, http.MethodPut, fmt.Sprint("/v1/items/i", i), fmt.Sprintf(`{"price":%d}`, i+1))
+	}
+	online := func() string {
+		return s.want(t, http.StatusOK, http.MethodPost, "/get-online-features", `{"feature_service":"two","entities":{"user_id":["ann"],"item_id":["i1"]}}`)
+	}
+	waitFor(t, "the features to be there", func() bool {
+		status, _ := s.call(t, http.MethodPost, "/get-online-features", `{"features":["user:recency"],"entities":{"user":["ann"]}}`)
+		return status == http.StatusOK
+	})
+	for i := range 3 {
+		s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", `{"user":"ann","item":"i1","kind":"view"}`)
+		waitFor(t, "the event to count", func() bool { return strings.Contains(online(), fmt.Sprintf(`"values":[%d.0]`, i+1)) })
+		var list struct {
+			RequestID string `json:"request_id"`
+			Items     []struct{ ID string }
+		}
+		answer := s.want(t, http.StatusOK, http.MethodGet, "/v1/users/ann/recommendations?n=4", "")
+		if err := json.Unmarshal([]byte(answer), &list); err != nil || len(list.Items) != 4 {
+			t.Fatalf("%v: %s", err, answer)
+		}
+		s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", fmt.Sprintf(`{"user":"ann","item":%q,"kind":"click","request_id":%q}`, list.Items[0].ID, list.RequestID))
+		time.Sleep(50 * time.Millisecond) // the list is logged within
+	}
+	if got := s.want(t, http.StatusOK, http.MethodGet, "/metrics", ""); !strings.Contains(got, `kindred_feature_entities{entity="user"} 1`) {
+		t.Error("the metrics do not count the features")
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+
+	if r := succeed(t, "features", "--dir", dir); !strings.Contains(r.out, "user:owl") || !strings.Contains(r.out, "set two, version") {
+		t.Errorf("list: %s", r.out)
+	}
+	if r := succeed(t, "features", "get", "item:price", "item:trend", "--item", "i3", "--item", "i4", "--dir", dir); !strings.Contains(r.out, "4 PRESENT") || !strings.Contains(r.out, "5 PRESENT") {
+		t.Errorf("get: %s", r.out)
+	}
+	asOf, served := filepath.Join(dir, "asof.jsonl"), filepath.Join(dir, "served.jsonl")
+	succeed(t, "features", "training-set", "two", "-o", asOf, "--dir", dir)
+	succeed(t, "features", "training-set", "two", "-o", served, "--from-log", "--dir", dir)
+	want, got := readFile(t, asOf), readFile(t, served)
+	if want != got || strings.Count(got, "\n") != 12 || strings.Count(got, `"label":1`) != 3 {
+		t.Errorf("as of then:\n%s\nas served:\n%s", want, got)
+	}
+	if r := succeed(t, "features", "skew", "two", "--dir", dir); !strings.Contains(r.out, "36 values of 3 lists were computed again: 0 differ") {
+		t.Errorf("skew: %s", r.out)
+	}
+	if r := succeed(t, "features", "stats", "two", "--dir", dir); !strings.Contains(r.out, "user:views_1h") || !strings.Contains(r.out, "0.000") {
+		t.Errorf("stats: %s", r.out)
+	}
+	labels := writeFile(t, "labels.csv", 3, func(i int) string {
+		return []string{"user,item,time,label", "ann,i1,2020-01-01T00:00:00Z,1", "ann,i1,2100-01-01T00:00:00Z,0"}[i]
+	})
+	succeed(t, "features", "training-set", "basic", "-o", asOf, "--labels", labels, "--dir", dir)
+	rows := strings.Split(readFile(t, asOf), "\n")
+	if !strings.Contains(rows[0], `"label":1`) || !strings.Contains(rows[0], `"item__views_7d":0`) || !strings.Contains(rows[0], `"item__price":2`) {
+		t.Errorf("a row before all events is %s", rows[0])
+	}
+	if r := kindredRun(t, "features", "training-set", "none", "-o", asOf, "--dir", dir); r.code != exitUsage || !strings.Contains(r.err, `no feature set "none"`) {
+		t.Errorf("of no set: %d %s", r.code, r.err)
+	}
+	if r := kindredRun(t, "features", "--dir", t.TempDir()); r.code != exitUsage || !strings.Contains(r.err, "preset: basic") {
+		t.Errorf("without features: %d %s", r.code, r.err)
+	}
+}
+
+// TestKilledWhileMaterializing kills the server at random moments while it
+// computes features anew and takes in events and values, and expects it to
+// know afterwards exactly what the log says.
+func TestKilledWhileMaterializing(t *testing.T) {
+	dir, rng := shopWithFeatures(t), rand.New(rand.NewPCG(5, 5))
+	key := ""
+	for round := range faultRounds(t) {
+		s := startServer(t, dir, key)
+		key = s.key
+		s.want(t, http.StatusOK, http.MethodGet, "/health/live", "")
+		time.AfterFunc(time.Duration(rng.IntN(300))*time.Millisecond, func() { _ = s.cmd.Process.Signal(syscall.SIGKILL) })
+		for batch := 0; ; batch++ {
+			var rows []string
+			for n := range 50 {
+				rows = append(rows, fmt.Sprintf(`{"event_id":"r%d-b%d-e%d","user":"u%d","item":"i1","kind":"view"}`, round, batch, n, n%7))
+			}
+			if _, _, err := s.try(t.Context(), http.MethodPost, "/v1/events/batch", `{"events":[`+strings.Join(rows, ",")+`]}`); err != nil {
+				break
+			}
+			if _, _, err := s.try(t.Context(), http.MethodPost, "/push", fmt.Sprintf(`{"push_source_name":"item","df":{"item":["i1"],"price":[%d]}}`, batch)); err != nil {
+				break
+			}
+			if _, _, err := s.try(t.Context(), http.MethodPost, "/materialize", `{}`); err != nil {
+				break
+			}
+		}
+		_ = s.cmd.Wait() // it was killed
+	}
+	events := 0
+	for range storedIDs(t, dir) {
+		events++
+	}
+	r := succeed(t, "features", "get", "item:views_24h", "--item", "i1", "--dir", dir)
+	if !strings.Contains(r.out, fmt.Sprintf("%d PRESENT", events)) {
+		t.Errorf("%d events are stored, the feature is %s", events, r.out)
+	}
+}
