@@ -15,7 +15,7 @@ import (
 // described is what this test reads of an OpenAPI description.
 type described struct {
 	Paths      map[string]map[string]describedOperation
-	Components struct{ Schemas map[string]schema }
+	Components struct{ Schemas map[string]schemaOf }
 }
 
 type describedOperation struct {
@@ -27,19 +27,19 @@ type describedOperation struct {
 		Content map[string]struct{ Example json.RawMessage }
 	}
 	Responses map[string]struct {
-		Content map[string]struct{ Schema schema }
+		Content map[string]struct{ Schema schemaOf }
 	}
 }
 
-type schema struct {
+type schemaOf struct {
 	Ref                  string `json:"$ref"`
 	Type                 string
-	Properties           map[string]schema
+	Properties           map[string]schemaOf
 	Required             []string
 	AdditionalProperties json.RawMessage
-	Items                *schema
+	Items                *schemaOf
 	Enum                 []any
-	OneOf                []schema
+	OneOf                []schemaOf
 }
 
 // TestDescription calls every operation of the description with its example,
@@ -95,7 +95,7 @@ func (d *door) callExample(t *testing.T, doc *described, method, path string, op
 }
 
 // faults says in what a value is not as its schema says.
-func (doc *described) faults(place string, s *schema, value any) (faults []string) {
+func (doc *described) faults(place string, s *schemaOf, value any) (faults []string) {
 	if name, isRef := strings.CutPrefix(s.Ref, "#/components/schemas/"); isRef {
 		named, known := doc.Components.Schemas[name]
 		if !known {
@@ -104,7 +104,7 @@ func (doc *described) faults(place string, s *schema, value any) (faults []strin
 		return doc.faults(place, &named, value)
 	}
 	if len(s.OneOf) > 0 {
-		fits := func(s schema) bool { return len(doc.faults(place, &s, value)) == 0 }
+		fits := func(s schemaOf) bool { return len(doc.faults(place, &s, value)) == 0 }
 		if !slices.ContainsFunc(s.OneOf, fits) {
 			faults = append(faults, fmt.Sprintf("%s: %v is nothing that it may be", place, value))
 		}
@@ -139,7 +139,7 @@ func (doc *described) faults(place string, s *schema, value any) (faults []strin
 	return faults
 }
 
-func (doc *described) objectFaults(place string, s *schema, object map[string]any) (faults []string) {
+func (doc *described) objectFaults(place string, s *schemaOf, object map[string]any) (faults []string) {
 	for _, name := range s.Required {
 		if _, given := object[name]; !given {
 			faults = append(faults, place+"."+name+": is required")

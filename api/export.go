@@ -60,12 +60,11 @@ func (s *Server) export(w *recorder, r *http.Request, what export.What) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case s.exports <- struct{}{}:
-		defer func() { <-s.exports }()
-	default:
-		return kindred.Errorf(kindred.Unavailable, "%d exports are under way; try again later", maxExports)
+	done, err := s.scan()
+	if err != nil {
+		return err
 	}
+	defer done()
 	w.Header().Set("Content-Type", map[string]string{
 		"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet",
 	}[ask.Format])
@@ -81,6 +80,16 @@ func (s *Server) export(w *recorder, r *http.Request, what export.What) error {
 		s.log.ErrorContext(r.Context(), "an export ended early", slog.String("request_id", w.requestID), slog.Any("error", err))
 	}
 	panic(http.ErrAbortHandler)
+}
+
+// scan begins one of the few reads of everything there may be at a time.
+func (s *Server) scan() (done func(), err error) {
+	select {
+	case s.exports <- struct{}{}:
+		return func() { <-s.exports }, nil
+	default:
+		return nil, kindred.Errorf(kindred.Unavailable, "%d exports are under way; try again later", maxExports)
+	}
 }
 
 // exportRequest reads what is asked for.

@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"kindred"
-	"kindred/ingest"
 	"kindred/store"
 )
 
@@ -209,7 +208,7 @@ func (s *Server) putItem(w *recorder, r *http.Request) error {
 	err = s.withBody(w, r, func(body []byte) error {
 		in := newReader(body)
 		item = in.item(kindred.ItemID(id))
-		return in.finish("item", func() []kindred.FieldError { return ingest.ValidateItem(&item) })
+		return in.finish("item", func() []kindred.FieldError { return s.deps.Events.ValidateItem(&item) })
 	})
 	if err != nil {
 		return err
@@ -295,7 +294,7 @@ func (s *Server) postItems(w *recorder, r *http.Request) error {
 	err := s.withBody(w, r, func(body []byte) (err error) {
 		items, reply, err = readRows(body, "items", func(in *reader) (kindred.Item, string, []kindred.FieldError) {
 			item := in.item("")
-			faults := ingest.ValidateItem(&item)
+			faults := s.deps.Events.ValidateItem(&item)
 			return item, string(item.ID), faults
 		})
 		return err

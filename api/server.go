@@ -28,6 +28,7 @@ import (
 	"kindred/internal/metric"
 	"kindred/recommend"
 	"kindred/registry"
+	"kindred/schema"
 	"kindred/store"
 )
 
@@ -39,6 +40,8 @@ type Config struct {
 	// Hosts are the further names the server may be asked for. On an address
 	// that is not loopback, none means any.
 	Hosts []string
+	// Schema is what is declared of items.
+	Schema schema.Settings
 	// Version is the code's, for the overview and the API description.
 	Version string
 }
@@ -66,6 +69,7 @@ type Deps struct {
 // Events is the write path.
 type Events interface {
 	Accept(ctx context.Context, events []kindred.Event) ([]ingest.Outcome, error)
+	ValidateItem(item *kindred.Item) []kindred.FieldError
 }
 
 // Recommender is the read path.

@@ -17,6 +17,7 @@ import (
 	"kindred/check"
 	"kindred/feature"
 	"kindred/ingest"
+	"kindred/schema"
 	"kindred/train"
 )
 
@@ -53,6 +54,8 @@ type Config struct {
 	Expectations []check.Expectation `yaml:"expectations"`
 	// Features are what the feature store computes; none unless defined.
 	Features feature.Config `yaml:"features"`
+	// Catalogue says what is declared of items.
+	Catalogue schema.Settings `yaml:"catalogue"`
 	// Training says what is learned and how it is judged.
 	Training TrainingConfig `yaml:"training"`
 }
@@ -92,6 +95,7 @@ func DefaultConfig(dir string) Config {
 		Listen:        "127.0.0.1:8471",
 		KeepExposures: 30 * 24 * time.Hour,
 		CheckWindow:   7 * 24 * time.Hour,
+		Catalogue:     schema.Defaults(),
 		Training: TrainingConfig{
 			Metric: "ndcg@20", Holdout: 0.1, Seed: 1, Keep: 10,
 			Models: []ModelConfig{{Kind: "popular"}, {Kind: "itemknn"}, {Kind: "rp3beta"}, {Kind: "covisit"}, {Kind: "ials"}},
@@ -133,6 +137,9 @@ func (c *Config) Validate() error {
 	}
 	if c.HalfLife < 0 {
 		fault("half_life", "must not be negative")
+	}
+	if err := c.Catalogue.Validate(); err != nil {
+		fault("catalogue", "%w", err)
 	}
 	if c.KeepExposures < 0 {
 		fault("keep_exposures", "must not be negative")

@@ -20,6 +20,7 @@ import (
 	"kindred/ingest"
 	"kindred/internal/metric"
 	"kindred/registry"
+	"kindred/schema"
 	"kindred/store"
 	"kindred/train"
 )
@@ -62,7 +63,21 @@ func (e *Engine) Import(ctx context.Context, src format.Source, opts ingest.Impo
 }
 
 func (e *Engine) newIngest(observers ...ingest.Observer) *ingest.Service {
-	return ingest.New(ingest.Config{Kinds: e.Config.CustomKinds()}, e.Store, observers...)
+	return ingest.New(e.ingestConfig(), e.Store, observers...)
+}
+
+func (e *Engine) ingestConfig() ingest.Config {
+	return ingest.Config{Kinds: e.Config.CustomKinds(), Schema: e.Config.Catalogue, Catalogue: e.Store}
+}
+
+// Schema returns what the items have, beside what is declared of them.
+func (e *Engine) Schema(ctx context.Context) (schema.Report, error) {
+	found := schema.NewInference(e.Config.Catalogue)
+	err := e.Store.ScanItems(ctx, func(item *kindred.Item) error {
+		found.Add(item)
+		return nil
+	})
+	return found.Report(), err
 }
 
 // Train learns the given candidates, or the configured ones, from the store,

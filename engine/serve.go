@@ -132,8 +132,10 @@ func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, e
 	}
 	all := live{recommender, features}
 	activity := api.NewActivity(time.Now)
-	events := ingest.New(ingest.Config{Kinds: e.Config.CustomKinds(), Metrics: metrics}, e.Store, recommender, features, activity)
-	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Version: e.codeVersion}, api.Deps{
+	accept := e.ingestConfig()
+	accept.Metrics = metrics
+	events := ingest.New(accept, e.Store, recommender, features, activity)
+	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Schema: e.Config.Catalogue, Version: e.codeVersion}, api.Deps{
 		Events: events, Recommender: recommender, Live: all, Items: e.Store, Users: e.Store, Aliases: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
 		Models: e.Registry, Features: features, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
 	})

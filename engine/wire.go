@@ -16,6 +16,7 @@ import (
 // it needs, and the part that fills it.
 var (
 	_ ingest.Log       = (*store.DB)(nil)
+	_ ingest.Catalogue = (*store.DB)(nil)
 	_ ingest.Target    = (*store.DB)(nil)
 	_ ingest.Observer  = (*recommend.Service)(nil)
 	_ ingest.Observer  = (*api.Activity)(nil)

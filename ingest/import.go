@@ -192,7 +192,7 @@ func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
 			b.events = append(b.events, *row.Event)
 		}
 	case row.Item != nil:
-		if faults = ValidateItem(row.Item); len(faults) == 0 {
+		if faults = im.service.ValidateItem(row.Item); len(faults) == 0 {
 			b.items = append(b.items, *row.Item)
 		}
 	case row.User != nil:

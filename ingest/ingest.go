@@ -13,10 +13,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"kindred"
 	"kindred/internal/metric"
+	"kindred/schema"
 )
 
 // Log stores events durably; fresh[i] is false for an ID already stored.
@@ -37,6 +39,14 @@ type Config struct {
 	Earliest  time.Time        // older times are invalid; zero: 1970-01-01
 	Now       func() time.Time // nil: time.Now
 	Metrics   *metric.Metrics  // nil: not counted
+	Schema    schema.Settings  // what is declared of items
+	Catalogue Catalogue        // needed where the schema rejects unknown items
+}
+
+// Catalogue knows the items there are.
+type Catalogue interface {
+	// MissingItems returns those of the items that are not in the catalogue.
+	MissingItems(ctx context.Context, items []kindred.ItemID) ([]kindred.ItemID, error)
 }
 
 // Validate reports every fault: kinds that no event could have, and bounds in
@@ -120,6 +130,12 @@ func (s *Service) Accept(ctx context.Context, events []kindred.Event) ([]Outcome
 		outcomes[i].ID = e.ID
 		valid, places = append(valid, e), append(places, i)
 	}
+	if s.cfg.Schema.UnknownItems == schema.Reject && s.cfg.Catalogue != nil {
+		var err error
+		if valid, places, err = s.refuseUnknown(ctx, valid, places, outcomes); err != nil {
+			return nil, err
+		}
+	}
 	if len(valid) > 0 {
 		if err := s.store(ctx, valid, places, outcomes); err != nil {
 			return nil, err
@@ -127,6 +143,33 @@ func (s *Service) Accept(ctx context.Context, events []kindred.Event) ([]Outcome
 	}
 	s.count(outcomes)
 	return outcomes, nil
+}
+
+// refuseUnknown rejects the events with items that are not in the catalogue, and
+// returns the others.
+func (s *Service) refuseUnknown(ctx context.Context, valid []kindred.Event, places []int, outcomes []Outcome) ([]kindred.Event, []int, error) {
+	var ids []kindred.ItemID
+	for i := range valid {
+		if valid[i].Item != "" {
+			ids = append(ids, valid[i].Item)
+		}
+	}
+	missing, err := s.cfg.Catalogue.MissingItems(ctx, ids)
+	if err != nil || len(missing) == 0 {
+		return valid, places, err
+	}
+	slices.Sort(missing)
+	known, knownPlaces := valid[:0], places[:0]
+	for i := range valid {
+		if _, isMissing := slices.BinarySearch(missing, valid[i].Item); isMissing {
+			o := &outcomes[places[i]]
+			o.Status = Rejected
+			o.Faults = []kindred.FieldError{{Field: "item", Message: "is not in the catalogue (store it first, or set catalogue.unknown_items: accept)"}}
+			continue
+		}
+		known, knownPlaces = append(known, valid[i]), append(knownPlaces, places[i])
+	}
+	return known, knownPlaces, nil
 }
 
 // fillIn gives an event what its client left out. A rating without a value is
@@ -139,6 +182,7 @@ func fillIn(e *kindred.Event, now time.Time) {
 	if math.IsNaN(e.Value) && e.Kind != kindred.Rating {
 		e.Value = 1
 	}
+	e.Value += 0 // of −0 it makes 0, as the store would
 }
 
 func (s *Service) count(outcomes []Outcome) {

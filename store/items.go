@@ -107,6 +107,18 @@ func (db *DB) Item(ctx context.Context, id kindred.ItemID) (item kindred.Item, e
 	return item, err
 }
 
+// MissingItems returns those of the items that are not in the catalogue, in any
+// order.
+func (db *DB) MissingItems(ctx context.Context, ids []kindred.ItemID) (missing []kindred.ItemID, err error) {
+	err = db.read(ctx, "looking for items", func(c *conn) error {
+		return c.query(ctx, func(row []driver.Value) error {
+			missing = append(missing, kindred.ItemID(textOf(row[0])))
+			return nil
+		}, `SELECT DISTINCT j.value FROM json_each(?) j LEFT JOIN items i ON i.name = j.value WHERE i.stage IS NOT 1`, textsJSON(ids))
+	})
+	return missing, err
+}
+
 // ItemQuery chooses a page of the catalogue, in the order of IDs.
 type ItemQuery struct {
 	After    kindred.ItemID // the last of the page before

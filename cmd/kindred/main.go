@@ -42,6 +42,7 @@ type cli struct {
 	Models   modelsCmd   `cmd:"" help:"List, promote and roll back model versions."`
 	Serve    serveCmd    `cmd:"" help:"Serve recommendations over HTTP."`
 	Features featuresCmd `cmd:"" help:"List and read features, make training sets of them, and check what was served."`
+	Schema   schemaCmd   `cmd:"" help:"Show what the items have: every attribute, its type, how many have it, what is declared."`
 	Users    usersCmd    `cmd:"" help:"Merge the IDs that a user goes by."`
 	Keys     keysCmd     `cmd:"" help:"Create, list and revoke API keys."`
 }

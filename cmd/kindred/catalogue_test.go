@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestSchema infers, declares, enforces, by the API and in imports.
+func TestSchema(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	s := startServer(t, dir, "")
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/a", `{"attributes":{"brand":"Acme","size":3}}`)
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/b", `{"attributes":{"brand":"Best","size":"XL"}}`)
+	if got := s.want(t, http.StatusOK, http.MethodGet, "/v1/schema", ""); !strings.Contains(got, `"types":{"number":1,"string":1},"conflict":true`) {
+		t.Errorf("inferred: %s", got)
+	}
+	if r := succeed(t, "schema", "--dir", dir); !strings.Contains(r.out, "number | string") || !strings.Contains(r.out, "size has different types") {
+		t.Errorf("kindred schema: %s", r.out)
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.cmd.Wait()
+	config := "catalogue:\n  attributes:\n    brand: {type: string, required: true, values: [Acme, Best]}\n    size: {type: number, min: 1}\n  undeclared: reject\n  unknown_items: reject\n"
+	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = startServer(t, dir, s.key)
+	for body, want := range map[string]string{
+		`{"attributes":{"size":2}}`:                      `"body.attributes.brand","message":"is required (a string)"`,
+		`{"attributes":{"brand":"acme"}}`:                `is none of Acme, Best`,
+		`{"attributes":{"brand":"Acme","size":"XL"}}`:    `must be a number, is a string`,
+		`{"attributes":{"brand":"Acme","size":0}}`:       `outside of 1`,
+		`{"attributes":{"brand":"Acme","colour":"red"}}`: `body.attributes.colour`,
+	} {
+		if got := s.want(t, http.StatusUnprocessableEntity, http.MethodPut, "/v1/items/c", body); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", body, got)
+		}
+	}
+	if got := s.want(t, http.StatusOK, http.MethodGet, "/v1/schema", ""); !strings.Contains(got, `"faulty":1`) {
+		t.Errorf("beside what is declared: %s", got)
+	}
+	got := s.want(t, http.StatusUnprocessableEntity, http.MethodPost, "/v1/events", `{"user":"u","item":"c","kind":"view"}`)
+	if !strings.Contains(got, "not in the catalogue") {
+		t.Errorf("an unknown item: %s", got)
+	}
+	got = s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events/batch",
+		`{"events":[{"user":"u","item":"c","kind":"view"},{"user":"u","item":"a","kind":"view"},{"user":"u","kind":"search"}]}`)
+	if !strings.Contains(got, `"accepted":2,"duplicates":0,"rejected":1`) {
+		t.Errorf("a batch: %s", got)
+	}
+	items := writeFile(t, "items.csv", 3, func(i int) string { return []string{"item,brand,size", "d,Acme,3", "e,Other,3"}[i] })
+	r := succeed(t, "import", "csv", items, "--dir", dir)
+	if !strings.Contains(r.out, "1 items") || !strings.Contains(r.out, "invalid_attributes") {
+		t.Errorf("import: %s", r.out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte("catalogue: {attributes: {a: {type: colour}}, undeclared: no}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = kindredRun(t, "schema", "--dir", dir)
+	if r.code != exitUsage || !strings.Contains(r.err, "attributes.a.type") || !strings.Contains(r.err, "undeclared") {
+		t.Errorf("a faulty declaration: %d %s", r.code, r.err)
+	}
+}
+
+// TestLateItem has events come before their item: they train, they hide, and
+// once the item arrives it is recommended under its categories and filters.
+func TestLateItem(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	importClusters(t, dir)
+	s := startServer(t, dir, "")
+	var events []string
+	for n := range 40 { // who likes group 3 likes the newcomer
+		events = append(events, fmt.Sprintf(`{"user":"late%d","item":"i%d","kind":"view"},{"user":"late%d","item":"late","kind":"purchase"}`, n, 60+n%20, n))
+	}
+	s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events/batch", `{"events":[`+strings.Join(events, ",")+`]}`)
+	succeed(t, "train", "--dir", dir)
+	s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", `{"user":"new","item":"i65","kind":"view"}`)
+	filter := "?n=20&filter=" + "category%20under%20%22Home%22"
+	if got := s.recommended(t, "new", filter); slices.Contains(got, "late") {
+		t.Errorf("an item of which nothing is known meets a filter: %v", got)
+	}
+	waitFor(t, "the trained model", func() bool { return slices.Contains(s.recommended(t, "new", "?n=50"), "late") })
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/late", `{"title":"Late","categories":["Home > Kitchen"],"stock":1}`)
+	if got := s.recommended(t, "new", filter); !slices.Equal(got, []string{"late"}) {
+		t.Errorf("the item has arrived, and under Home are %v", got)
+	}
+	if got := s.recommended(t, "late7", filter); len(got) != 0 {
+		t.Errorf("who bought it before it arrived gets it recommended: %v", got)
+	}
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/late", `{"title":"Late","categories":["Home > Kitchen"],"stock":0}`)
+	if got := s.recommended(t, "new", filter); len(got) != 0 {
+		t.Errorf("sold out, and still recommended: %v", got)
+	}
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/late", `{"categories":["Home > Kitchen"],"stock":0,"backorder":true}`)
+	if got := s.recommended(t, "new", filter); len(got) != 1 {
+		t.Errorf("on backorder, and not recommended: %v", got)
+	}
+}
