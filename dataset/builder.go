@@ -40,7 +40,7 @@ type Builder struct {
 	catalogue, people described
 	from              map[string]int64 // unix milliseconds from which on an item is available
 
-	scales map[int32]RatingScale // by user, in the order of identifiers; nil: all alike
+	scales map[int32]*RatingScale // by user, in the order of identifiers; nil: all alike
 }
 
 // NewBuilder returns an empty builder. Build reports invalid settings.
@@ -239,10 +239,10 @@ type summing struct {
 	now int64
 
 	weight    float64
-	last      int64 // time of the last that counts
-	counting  []int // records that count, ascending
-	bought    []int // of them, purchases
-	scale     RatingScale
+	last      int64        // time of the last that counts
+	counting  []int        // records that count, ascending
+	bought    []int        // of them, purchases
+	scale     *RatingScale // of the user
 	isRated   bool
 	rating    float32 // the last
 	rejection float32 // weight of the last rejection; 0: none, or taken up again since
@@ -362,7 +362,7 @@ func (b *Builder) interactions(s sortedRecords, m meetings, before int64) *Inter
 		}
 	}
 	x.Sequences = sequences(users.Len(), steps, milliseconds)
-	x.ItemFeatures, x.UserFeatures = b.catalogue.features(items), b.people.features(users)
+	x.ItemFeatures, x.UserFeatures = b.catalogue.features(items, b.settings.Missing), b.people.features(users, b.settings.Missing)
 	return x
 }
 

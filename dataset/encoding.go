@@ -20,7 +20,7 @@ type Encoding struct {
 
 // Field is one attribute's share of the columns: [First, First+Width()).
 // Where it is missing from some of the rows learned from, its last column
-// stands for "unknown", which is 1 in rows without it.
+// stands for "unknown", which is 1 in rows without it, or Typical stands for it.
 //
 //	words   a column a word, value 1. Of categories such as "music/jazz" every
 //	        level is a word of its own: "music" and "music/jazz"
@@ -35,6 +35,7 @@ type Field struct {
 	First   int32     `json:"first"`
 	Known   int       `json:"known"` // rows that had it
 	Missing bool      `json:"missing,omitempty"`
+	Typical *Typical  `json:"typical,omitempty"`
 
 	Words []string  `json:"words,omitempty"` // of words and text, by column
 	IDF   []float64 `json:"idf,omitempty"`   // of text, by column
@@ -74,16 +75,22 @@ const (
 	bm25Length     = 0.75 // b: how much long texts are held against a word
 )
 
+// Describe is Missing.Describe with what is missing unknown.
+func Describe(rows []kindred.Attributes) *Features { return Missing(nil).Describe(rows) }
+
 // Describe learns an encoding from rows of attributes and encodes them. It
 // returns nil if nothing tells one row from another. Cost: O(words log words)
 // time; the rows' non-zero columns, 8 bytes each.
-func Describe(rows []kindred.Attributes) *Features {
+func (m Missing) Describe(rows []kindred.Attributes) *Features {
 	e, width := new(Encoding), int32(0)
 	types := attributeTypes(rows)
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		f := Field{Name: name, First: width}
 		if f.learn(types[name], rows) {
-			f.Missing = f.Known < len(rows)
+			if f.Known < len(rows) {
+				f.Typical = f.learnTypical(m.of(name), rows)
+				f.Missing = f.Typical == nil
+			}
 			width += f.Width()
 			e.Fields = append(e.Fields, f)
 		}

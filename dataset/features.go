@@ -62,8 +62,8 @@ func ItemAttributes(item *kindred.Item) kindred.Attributes {
 type described map[string]kindred.Attributes
 
 // features describes the rows of a dictionary, nil if nothing is known of
-// them; those without attributes are unknown in every field.
-func (d described) features(rows *Dict) *Features {
+// them; those without attributes miss every field.
+func (d described) features(rows *Dict, missing Missing) *Features {
 	if len(d) == 0 {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (d described) features(rows *Dict) *Features {
 	for i, id := range rows.IDs() {
 		all[i] = d[id]
 	}
-	return Describe(all)
+	return missing.Describe(all)
 }
 
 // features encodes rows.
@@ -130,32 +130,44 @@ func (e *Encoding) Append(cols []int32, vals []float32, row kindred.Attributes) 
 	for i := range e.Fields {
 		f := &e.Fields[i]
 		a, has := row[f.Name]
-		before := len(cols)
-		if has {
-			cols, vals, has = f.append(cols, vals, &a)
-		}
-		if !has && f.Missing {
-			cols, vals = append(cols[:before], f.First+f.Width()-1), append(vals[:before], 1)
+		switch {
+		case has && f.takes(&a):
+			cols, vals = f.append(cols, vals, &a)
+		case f.Typical != nil:
+			cols, vals = f.append(cols, vals, f.Typical.of(row))
+		case f.Missing:
+			cols, vals = append(cols, f.First+f.Width()-1), append(vals, 1)
 		}
 	}
 	return cols, vals
 }
 
-// append encodes an attribute, unless it is of a type that the field has not.
-func (f *Field) append(cols []int32, vals []float32, a *kindred.Attribute) ([]int32, []float32, bool) {
-	switch {
-	case f.Kind == ScaleField && (a.Type == kindred.Number || a.Type == kindred.Time):
-		cols, vals = f.appendScale(cols, vals, f.axis(number(a)))
-	case f.Kind == TextField && a.Type == kindred.Text:
-		cols, vals = f.appendText(cols, vals, a.Text)
-	case f.Kind == VectorField && a.Type == kindred.Vector && len(a.Vector) == f.Length:
-		cols, vals = f.appendVector(cols, vals, a.Vector)
-	case f.Kind == WordsField && (asSet(a.Type) == kindred.StringSet || a.Type == kindred.Bool):
-		cols, vals = f.appendWords(cols, vals, f.wordsOf(a))
+// takes says whether an attribute is of a type that the field has.
+func (f *Field) takes(a *kindred.Attribute) bool {
+	switch f.Kind {
+	case ScaleField:
+		return a.Type == kindred.Number || a.Type == kindred.Time
+	case TextField:
+		return a.Type == kindred.Text
+	case VectorField:
+		return a.Type == kindred.Vector && len(a.Vector) == f.Length
 	default:
-		return cols, vals, false
+		return asSet(a.Type) == kindred.StringSet || a.Type == kindred.Bool
 	}
-	return cols, vals, true
+}
+
+// append encodes an attribute that the field takes.
+func (f *Field) append(cols []int32, vals []float32, a *kindred.Attribute) ([]int32, []float32) {
+	switch f.Kind {
+	case ScaleField:
+		return f.appendScale(cols, vals, f.axis(number(a)))
+	case TextField:
+		return f.appendText(cols, vals, a.Text)
+	case VectorField:
+		return f.appendVector(cols, vals, a.Vector)
+	default:
+		return f.appendWords(cols, vals, f.wordsOf(a))
+	}
 }
 
 func (f *Field) appendWords(cols []int32, vals []float32, words []string) ([]int32, []float32) {

@@ -72,7 +72,7 @@ func (f *Fixed) Add(part Part, user, item string, weight float32, time int64) {
 // pairs only, as without them the histories say as much.
 func (f *Fixed) Build() (train *Interactions, validation, test []Case) {
 	train = f.interactions(f.parts[TrainPart])
-	train.ItemFeatures, train.UserFeatures = f.catalogue.features(f.Items), f.people.features(f.Users)
+	train.ItemFeatures, train.UserFeatures = f.catalogue.features(f.Items, nil), f.people.features(f.Users, nil)
 	known := train
 	if past := f.parts[HistoryPart]; len(past) > 0 {
 		known = f.interactions(slices.Concat(f.parts[TrainPart], past))

@@ -26,7 +26,7 @@ const (
 // item, a copy of each beginning after that.
 func (f *Fixed) Next(part Part, prefixes Prefixes) (cases []Case, repeats int) {
 	sequence, starts, known := f.continued(part)
-	people := f.people.features(f.Users)
+	people := f.people.features(f.Users, nil)
 	b := beginnings{last: make(map[int32]int)}
 	for u, n := range known {
 		mine := sequence[starts[u]:starts[u+1]]

@@ -109,11 +109,11 @@ func (r *RatingScale) Weigh(rating float32) (weight float64, liked bool) {
 
 // ratingScales returns the scale of every user in the records, which stand as
 // sorted leaves them; nil where ratings are taken as given.
-func (b *Builder) ratingScales(records []record, highest float32) map[int32]RatingScale {
+func (b *Builder) ratingScales(records []record, highest float32) map[int32]*RatingScale {
 	if b.settings.Signals[kindred.Rating].Normalise == AsGiven {
 		return nil
 	}
-	scales := map[int32]RatingScale{}
+	scales := map[int32]*RatingScale{}
 	var ratings []float32
 	for lo := 0; lo < len(records); {
 		hi := lo
@@ -128,7 +128,8 @@ func (b *Builder) ratingScales(records []record, highest float32) map[int32]Rati
 			ratings, last = append(ratings, records[hi].amount), hi
 		}
 		if len(ratings) > 0 {
-			scales[records[lo].user] = b.settings.RatingScale(ratings, float64(highest))
+			scale := b.settings.RatingScale(ratings, float64(highest))
+			scales[records[lo].user] = &scale
 		}
 		lo = hi
 	}
@@ -136,9 +137,10 @@ func (b *Builder) ratingScales(records []record, highest float32) map[int32]Rati
 }
 
 // scaleOf returns a user's scale.
-func (b *Builder) scaleOf(user int32) RatingScale {
+func (b *Builder) scaleOf(user int32) *RatingScale {
 	if scale, known := b.scales[user]; known {
 		return scale
 	}
-	return b.settings.RatingScale(nil, float64(b.highest))
+	scale := b.settings.RatingScale(nil, float64(b.highest))
+	return &scale
 }

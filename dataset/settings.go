@@ -23,6 +23,8 @@ type Settings struct {
 	Confidence Confidence `json:"confidence,omitzero"`
 	// Debias weighs events by how likely they were to happen.
 	Debias Debias `json:"debias,omitzero"`
+	// Missing says what stands for attributes that items and users do not have.
+	Missing Missing `json:"missing,omitempty"`
 	// HalfLife is the age at which an event counts half; 0: age is no matter.
 	HalfLife time.Duration `json:"half_life_ns,omitempty"`
 	// MinRating is the least rating that counts as liking; 0: 0.6 of the
@@ -71,7 +73,7 @@ func (s *Settings) Validate() error {
 	if !inRange(s.MaxWeight) {
 		fault("max_weight is %g (use 0 to 1e6)", s.MaxWeight)
 	}
-	return errors.Join(append(faults, s.validateSignals(), s.Confidence.validate(), s.Debias.validate())...)
+	return errors.Join(append(faults, s.validateSignals(), s.Confidence.validate(), s.Debias.validate(), s.Missing.validate())...)
 }
 
 func inRange(weight float64) bool { return weight >= 0 && weight <= 1e6 }

@@ -22,6 +22,9 @@ type SignalsConfig struct {
 	Confidence dataset.Confidence `yaml:"confidence"`
 	// Debias weighs events by how likely they were to happen.
 	Debias DebiasConfig `yaml:"debias"`
+	// Missing says what stands for attributes that items and users do not have,
+	// by name; "*" for all others.
+	Missing dataset.Missing `yaml:"missing"`
 }
 
 // DebiasConfig is dataset.Debias, and how its curve is found.
@@ -57,7 +60,7 @@ func (c *Config) Dataset() dataset.Settings {
 }
 
 func (s *SignalsConfig) apply(to *dataset.Settings) {
-	to.Signals, to.Confidence, to.Debias = s.Kinds, s.Confidence, s.Debias.Debias
+	to.Signals, to.Confidence, to.Debias, to.Missing = s.Kinds, s.Confidence, s.Debias.Debias, s.Missing
 }
 
 // Alternatives returns the other ways to weigh events that training compares.
