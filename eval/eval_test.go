@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 
 	"kindred/dataset"
@@ -64,6 +65,55 @@ func TestMeasureAgainstTrecEval(t *testing.T) {
 	}
 }
 
+// TestUnbiased computes by hand: items 0 to 3 were looked at by all, a half, a
+// quarter and a tenth.
+func TestUnbiased(t *testing.T) {
+	theta := []float32{1, .5, .25, .125}
+	recall, ndcg := Unbiased([]int32{0, 3, 2}, []int32{0, 2, 3}, 2, theta)
+	near(t, "recall", recall, (1.+8)/(1+4+8))
+	near(t, "ndcg", ndcg, (1+8/math.Log2(3))/(8+4/math.Log2(3)))
+	recall, ndcg = Unbiased([]int32{1, 0}, []int32{1, 9}, 5, theta) // item 9 is not known: as seldom as 3
+	near(t, "recall with an unknown item", recall, 2./10)
+	near(t, "ndcg with an unknown item", ndcg, 2/(8+2/math.Log2(3)))
+	same := []float32{.3, .3, .3, .3}
+	recall, ndcg = Unbiased([]int32{0, 3, 2}, []int32{2, 3}, 3, same)
+	plain := Measure([]int32{0, 3, 2}, []int32{2, 3}, 3)
+	near(t, "recall of equal propensities", recall, plain.Recall)
+	near(t, "ndcg of equal propensities", ndcg, plain.NDCG)
+	if recall, ndcg = Unbiased([]int32{0}, nil, 3, theta); !math.IsNaN(recall) || !math.IsNaN(ndcg) {
+		t.Error("nothing relevant must give NaN")
+	}
+}
+
+// TestUnbiasedEstimate expects the mean over tests that people took part in by
+// propensity to be that of the full test, where the plain recall is not.
+func TestUnbiasedEstimate(t *testing.T) {
+	theta := []float32{1, .8, .5, .3, .2, .2, .1, .1}
+	ranked := []int32{0, 1, 6, 7}
+	full := Measure(ranked, []int32{0, 1, 2, 3, 4, 5, 6, 7}, 4).Recall
+	r := rand.New(rand.NewPCG(1, 1))
+	var hits, all, plain float64
+	const tests = 200_000
+	for range tests {
+		var relevant []int32
+		for i, p := range theta {
+			if r.Float32() < p {
+				relevant = append(relevant, int32(i))
+			}
+		}
+		recall, _ := Unbiased(ranked, relevant, 4, theta) // item 0 is always met
+		weight := 0.
+		for _, i := range relevant {
+			weight += 1 / float64(theta[i])
+		}
+		hits, all = hits+recall*weight, all+weight
+		plain += Measure(ranked, relevant, 4).Recall / tests
+	}
+	if math.Abs(hits/all-full) > .005 || math.Abs(plain-full) < .1 {
+		t.Errorf("unbiased %.3f, plain %.3f; the full test says %.3f", hits/all, plain, full)
+	}
+}
+
 func TestPaired(t *testing.T) {
 	e := Paired([]float64{1, 2, 3, math.NaN()}, []float64{0, 0, 0, 5})
 	near(t, "mean", e.Mean, 2)
@@ -105,7 +155,7 @@ func TestJudge(t *testing.T) {
 	judge := func(r Ranker, workers int) Report {
 		next := int32(0)
 		report, err := Judge(context.Background(), r, items, cases, Options{
-			Ks: []int{items, 5, 5}, Workers: workers, ItemUsers: make([]int32, items), Users: 8, PerUser: "ndcg@5",
+			Ks: []int{items, 5, 5}, Workers: workers, ItemUsers: make([]int32, items), Users: 8, PerUser: "ndcg@5", Propensities: slices.Repeat([]float32{.5}, items),
 			Lists: func(user int32, list []int32, _ []float32) {
 				if user != next || len(list) != items-1 {
 					t.Fatalf("user %d of %d has %d items", user, next, len(list))
@@ -119,6 +169,7 @@ func TestJudge(t *testing.T) {
 		return report
 	}
 	one := judge(hashed{}, 1)
+	near(t, "ndcg of equal propensities", one.Estimates["unbiased_ndcg@5"].Mean, one.Estimates["ndcg@5"].Mean)
 	for name, want := range map[string]float64{"recall@50": 1, "coverage@50": 1, "revenue@50": 5, "novelty@5": 3, "popularity@5": 0} {
 		near(t, name, one.Estimates[name].Mean, want)
 	}

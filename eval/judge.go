@@ -44,6 +44,9 @@ type Options struct {
 	// there were: popularity needs the former, novelty both.
 	ItemUsers []int32
 	Users     int
+	// Propensities are how likely each item was to be met, above 0 (such as
+	// dataset.PopularityPropensity); nil: no unbiased metrics.
+	Propensities []float32
 	// PerUser names a metric, as "ndcg@20", whose value for every case is
 	// kept in the report.
 	PerUser string
@@ -72,7 +75,8 @@ const (
 // Judge ranks all items for every case, or the case's candidates where it has
 // some, and averages the metrics: recall,
 // recall_capped, precision, hit_rate, ndcg, map, map_relevant and mrr (see
-// Values), and
+// Values), with Propensities unbiased_recall and unbiased_ndcg (see Unbiased),
+// and
 //
 //	coverage@k    distinct items recommended / items
 //	gini@k        see Gini
@@ -96,7 +100,7 @@ func Judge(ctx context.Context, ranker Ranker, items int, cases []dataset.Case, 
 	j.Ks = slices.Compact(slices.Sorted(slices.Values(o.Ks)))
 	for _, k := range j.Ks {
 		t := &tally{counts: make([]int, items)}
-		for m, name := range names() {
+		for m, name := range o.names() {
 			t.kept[m] = o.PerUser == at(name, k)
 		}
 		j.perK = append(j.perK, t)
@@ -128,18 +132,29 @@ func (o Options) validate(items int) error {
 	if o.ItemUsers != nil && len(o.ItemUsers) != items {
 		return kindred.Errorf(kindred.Invalid, "popularity is given for %d items of %d", len(o.ItemUsers), items)
 	}
+	if o.Propensities != nil && (len(o.Propensities) != items || items > 0 && !(slices.Min(o.Propensities) > 0)) {
+		return kindred.Errorf(kindred.Invalid, "propensities are given for %d items of %d, or not above 0", len(o.Propensities), items)
+	}
 	if o.PerUser == "" {
 		return nil
 	}
 	for _, k := range o.Ks {
-		for _, name := range names() {
+		for _, name := range o.names() {
 			if o.PerUser == at(name, k) {
 				return nil
 			}
 		}
 	}
 	return kindred.Errorf(kindred.Invalid, "%q is not measured for each user (use one of %s, with a cut-off of %v)",
-		o.PerUser, strings.Join(names(), ", "), o.Ks)
+		o.PerUser, strings.Join(o.names(), ", "), o.Ks)
+}
+
+// names are the metrics measured for each user.
+func (o Options) names() []string {
+	if o.Propensities == nil {
+		return names()
+	}
+	return slices.Concat(names(), unbiasedNames())
 }
 
 func at(name string, k int) string { return fmt.Sprintf("%s@%d", name, k) }
@@ -157,8 +172,8 @@ type judgement struct {
 
 // tally is what is summed at one cut-off.
 type tally struct {
-	metrics                      [8]running // in the order of names
-	kept                         [8]bool    // which one goes to the report for every user
+	metrics                      [10]running // in the order of Options.names
+	kept                         [10]bool    // which one goes to the report for every user
 	popularity, novelty, revenue running
 	counts                       []int // recommendations by item
 }
@@ -229,7 +244,12 @@ func (j *judgement) count(c *dataset.Case, list []linalg.Scored) {
 	for n, k := range j.Ks {
 		top := j.listItems[:min(k, len(j.listItems))]
 		t := j.perK[n]
-		for m, x := range Measure(top, c.Relevant, k).list() {
+		values := Measure(top, c.Relevant, k).list()
+		if j.Propensities != nil {
+			recall, ndcg := Unbiased(top, c.Relevant, k, j.Propensities)
+			values = append(values, recall, ndcg)
+		}
+		for m, x := range values {
 			t.metrics[m].add(x)
 			if t.kept[m] {
 				j.report.PerUser = append(j.report.PerUser, x)
@@ -272,7 +292,7 @@ func (j *judgement) finish() Report {
 			j.report.Estimates[at(name, k)] = e
 			j.report.Names = append(j.report.Names, at(name, k))
 		}
-		for m, name := range names() {
+		for m, name := range j.names() {
 			put(name, t.metrics[m].estimate())
 		}
 		distinct := 0

@@ -6,6 +6,7 @@
 package eval
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -64,6 +65,52 @@ func Measure(ranked, relevant []int32, k int) Values {
 		HitRate: min(hits, 1), NDCG: gain / ideal,
 		MAP: precisions / reachable, MAPRelevant: precisions / all, MRR: first,
 	}
+}
+
+// unbiasedNames are the metrics of Unbiased, in its order.
+func unbiasedNames() []string { return []string{"unbiased_recall", "unbiased_ndcg"} }
+
+// Unbiased returns recall and NDCG at cut-off k with every relevant item i
+// counting 1/θ_i, θ being how likely it was to be met at all: the self-normalised
+// inverse propensity estimate of what a test would say in which all items had
+// been looked at. With G the hits' items by rank r, and R the relevant ones:
+//
+//	unbiased_recall@k  Σ_(r≤k, G) 1/θ / Σ_R 1/θ
+//	unbiased_ndcg@k    Σ_(r≤k, G) 1/θ / log2(r+1), relative to the best order of R
+//
+// propensities are by item, above 0; an item behind them has the least of them.
+// Paper: L. Yang, Y. Cui, Y. Xuan, C. Wang, S. Belongie, D. Estrin, "Unbiased
+// Offline Recommender Evaluation for Missing-Not-At-Random Implicit Feedback",
+// RecSys 2018. NaN without a relevant item. Cost: O(k log relevant + relevant
+// log relevant).
+func Unbiased(ranked, relevant []int32, k int, propensities []float32) (recall, ndcg float64) {
+	if len(relevant) == 0 || k < 1 {
+		return math.NaN(), math.NaN()
+	}
+	least := float64(slices.Min(propensities))
+	weight := func(item int32) float64 {
+		if int(item) >= len(propensities) {
+			return 1 / least
+		}
+		return 1 / float64(propensities[item])
+	}
+	all, hits, gain, ideal := 0., 0., 0., 0.
+	weights := make([]float64, len(relevant))
+	for n, item := range relevant {
+		weights[n] = weight(item)
+		all += weights[n]
+	}
+	slices.SortFunc(weights, func(a, b float64) int { return cmp.Compare(b, a) })
+	for at, w := range weights[:min(k, len(weights))] {
+		ideal += w / math.Log2(float64(at)+2)
+	}
+	for at, item := range ranked[:min(k, len(ranked))] {
+		if _, hit := slices.BinarySearch(relevant, item); hit {
+			hits += weight(item)
+			gain += weight(item) / math.Log2(float64(at)+2)
+		}
+	}
+	return hits / all, gain / ideal
 }
 
 // Gini returns how unevenly recommendations fall on items: 0 if all are

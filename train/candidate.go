@@ -155,10 +155,10 @@ func (m Metric) String() string { return fmt.Sprintf("%s@%d", m.Name, m.K) }
 func ParseMetric(text string) (Metric, error) {
 	name, cut, _ := strings.Cut(text, "@")
 	k, err := strconv.Atoi(cut)
-	decides := map[string]bool{"recall": true, "ndcg": true, "map": true, "mrr": true, "hit_rate": true, "precision": true}
+	decides := map[string]bool{"recall": true, "ndcg": true, "map": true, "mrr": true, "hit_rate": true, "precision": true, "unbiased_recall": true, "unbiased_ndcg": true}
 	if err != nil || k < 1 || k > 1000 || !decides[name] {
 		return Metric{}, kindred.Errorf(kindred.Invalid,
-			"%q is no metric to decide by (use recall, ndcg, map, mrr, hit_rate or precision with a cut-off, as ndcg@20)", text)
+			"%q is no metric to decide by (use recall, ndcg, map, mrr, hit_rate, precision, unbiased_recall or unbiased_ndcg with a cut-off, as ndcg@20)", text)
 	}
 	return Metric{Name: name, K: k}, nil
 }

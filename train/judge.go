@@ -81,8 +81,9 @@ func (j *judge) ranked(ctx context.Context, result Judged, ranker eval.Ranker) (
 	if j.among != nil {
 		ranker = onlyAmong{ranker, j.among}
 	}
+	users := j.data.ItemUsers()
 	options := eval.Options{
-		Ks: j.ks, ItemUsers: j.data.ItemUsers(), Users: j.data.Users.Len(), PerUser: j.metric.String(), Seen: j.seen,
+		Ks: j.ks, ItemUsers: users, Propensities: propensities(users), Users: j.data.Users.Len(), PerUser: j.metric.String(), Seen: j.seen,
 	}
 	finish, err := j.writeLists(result.Kind, &options)
 	if err != nil {
@@ -93,6 +94,23 @@ func (j *judge) ranked(ctx context.Context, result Judged, ranker eval.Ranker) (
 		return result, fmt.Errorf("train: judging %s: %w", result.Kind, err)
 	}
 	return result, nil
+}
+
+// unbiasedPower is that of the propensities by which unbiased metrics count:
+// Saito's for implicit feedback.
+const unbiasedPower = 0.5
+
+// propensities returns how likely each item was to be met, by its popularity.
+func propensities(users []int32) []float32 {
+	if len(users) == 0 {
+		return nil
+	}
+	most := slices.Max(users)
+	all := make([]float32, len(users))
+	for i, n := range users {
+		all[i] = float32(dataset.PopularityPropensity(n, most, unbiasedPower))
+	}
+	return all
 }
 
 // writeLists makes every ranked list go to the writer for the kind, if there

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"kindred/eval"
@@ -172,6 +173,9 @@ func shownMetrics(judged []train.Judged, deciding string) []string {
 		if _, measured := judged[0].Metrics.Estimates[column]; measured || name != "revenue" {
 			names = append(names, column)
 		}
+	}
+	if !slices.Contains(names, deciding) {
+		names = append(names, deciding)
 	}
 	return names
 }
