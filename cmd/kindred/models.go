@@ -96,7 +96,7 @@ func (c *modelsShowCmd) Run(_ context.Context, g *cli, out *output) error {
 		}
 		out.printf("artefact   %s, %s bytes\n", v.Artefact, count(v.Bytes))
 		for _, name := range slices.Sorted(maps.Keys(v.Metrics)) {
-			out.printf("%-14s %.4f   popularity %.4f\n", name, v.Metrics[name], v.Baseline[name])
+			out.printf("%-18s %.4f   popularity %.4f\n", name, v.Metrics[name], v.Baseline[name])
 		}
 	})
 }
