@@ -100,6 +100,23 @@ training:
 	}
 }
 
+// TestDocumentedSignals expects the example of docs/signals.md to be good.
+func TestDocumentedSignals(t *testing.T) {
+	page, err := os.ReadFile("../docs/signals.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, found := strings.Cut(example, "```")
+	cfg, err := load(t, example)
+	if !found || err != nil {
+		t.Fatal(err)
+	}
+	if data := cfg.Dataset(); len(data.Signals) != 6 || data.Missing["price"] != dataset.TypicalByCategoryFill || len(cfg.Alternatives()) != 2 {
+		t.Errorf("read %+v", data)
+	}
+}
+
 // TestFaults expects every fault to be named, all at once.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
