@@ -56,8 +56,8 @@ training:
 			t.Errorf("training does not say %q:\n%s", word, out)
 		}
 	}
-	version := out[strings.Index(out, "live: ")+len("live: "):]
-	version = version[:strings.Index(version, " ")]
+	_, version, _ := strings.Cut(out, "live: ")
+	version, _, _ = strings.Cut(version, " ")
 	if shown := succeed(t, "models", "show", version, "--dir", dir).out; !strings.Contains(shown, `"half_life_ns": 21600000000000`) {
 		t.Errorf("the lineage does not say how events were weighed:\n%s", shown)
 	}
