@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"kindred/dataset"
 	"kindred/linalg"
@@ -23,12 +24,24 @@ import (
 //	adaptive  high in the order of one of the user's factors, which is drawn
 //	          by its weight for the user; the place is geometric, of mean Depth
 //
+// With PopularityPower γ above 0 the popularity of an item is made to explain
+// why it was met, so that the vectors need not:
+//
+//	x = e(p_uᵀq_i)·m_i^γ − e(p_uᵀq_j)·m_j^γ,  e(f) = f + 1 above 0, exp(f) below
+//
+// m being the users who met the item, relative to the item most met. Items are
+// then ranked by p_uᵀq alone: as if all were equally popular. It is best with
+// uniform Negatives, as in its paper, and Patience 0: early stopping judges by
+// what was met, popular items.
+//
 // Papers: S. Rendle, C. Freudenthaler, Z. Gantner, L. Schmidt-Thieme, "BPR:
 // Bayesian Personalized Ranking from Implicit Feedback", UAI 2009,
 // arXiv:1205.2618; hard: W. Zhang, T. Chen, J. Wang, Y. Yu, "Optimizing Top-N
 // Collaborative Filtering via Dynamic Negative Item Sampling", SIGIR 2013;
 // adaptive: S. Rendle, C. Freudenthaler, "Improving Pairwise Learning for Item
-// Recommendation from Implicit Feedback", WSDM 2014.
+// Recommendation from Implicit Feedback", WSDM 2014; popularity: Y. Zhang, F.
+// Feng, X. He, T. Wei, C. Song, G. Ling, Y. Zhang, "Causal Intervention for
+// Leveraging Popularity Bias in Recommendation", SIGIR 2021, arXiv:2105.06067.
 //
 // Departures: mini-batches and AdaGrad instead of single steps of one rate;
 // users are folded in from their history (see encoded), not kept; the order
@@ -41,8 +54,11 @@ type BPR struct {
 	Negatives  string  `json:"negatives" oneof:"uniform popular hard adaptive"`
 	Candidates int     `json:"candidates" range:"1,1000" tune:"2,32,log"` // of hard
 	Depth      float64 `json:"depth" range:"1,1e6"`                       // of adaptive, in items
-	Batch      int     `json:"batch" range:"1,1000000"`
-	InitScale  float64 `json:"init_scale" range:"1e-6,1e3"` // the deviation of a first vector's norm
+	// PopularityPower is γ, how much of what was met popularity explains; 0:
+	// nothing.
+	PopularityPower float64 `json:"popularity_power" range:"0,2"`
+	Batch           int     `json:"batch" range:"1,1000000"`
+	InitScale       float64 `json:"init_scale" range:"1e-6,1e3"` // the deviation of a first vector's norm
 	// Patience is how many epochs may pass without a better ranking of held
 	// out items before the best vectors are taken; 0: all epochs are run.
 	Patience int    `json:"patience" range:"0,1000"`
@@ -73,14 +89,44 @@ func (a *BPR) Fit(ctx context.Context, data *dataset.Interactions, progress func
 	fit := newPairwise(train.ByUser, a.Factors, a.Batch, a.InitScale, a.Seed)
 	fit.rate, fit.lambda = float32(a.LearnRate), float32(a.Lambda)
 	draws := bprDraws{BPR: a, popular: train.ByUser.Cols}
+	if a.PopularityPower > 0 {
+		draws.explained = explained(train.ItemUsers(), a.PopularityPower)
+	}
 	return fit.run(ctx, &draws, train, epochs{name: a.Kind(), count: a.Epochs, early: early, progress: progress})
 }
 
 // bprDraws draws BPR's samples.
 type bprDraws struct {
 	*BPR
-	popular []int32 // the items of all pairs
-	orders  factorOrders
+	popular   []int32   // the items of all pairs
+	explained []float32 // by item: m^γ; nil: popularity explains nothing
+	orders    factorOrders
+}
+
+// explained returns m^γ of every item; one that nobody met counts as met once.
+func explained(users []int32, power float64) []float32 {
+	if len(users) == 0 {
+		return nil
+	}
+	most := slices.Max(users)
+	all := make([]float32, len(users))
+	for i, n := range users {
+		all[i] = float32(dataset.PopularityPropensity(n, most, power))
+	}
+	return all
+}
+
+// score returns what x is made of at p_uᵀq = f, and how it moves with f.
+func (d *bprDraws) score(item int32, f float32) (score, rate float32) {
+	switch {
+	case d.explained == nil:
+		return f, 1
+	case f > 0:
+		return (f + 1) * d.explained[item], d.explained[item]
+	default:
+		score = float32(math.Exp(float64(f))) * d.explained[item]
+		return score, score
+	}
 }
 
 func (d *bprDraws) prepare(fit *pairwise) {
@@ -101,14 +147,17 @@ func (d *bprDraws) draw(fit *pairwise, dice *rand.Rand, s *pairSample) (loss flo
 		if !found {
 			break
 		}
-		if score := linalg.Dot(user, fit.item(j)); score > best {
-			s.other, best = j, score
+		if product := linalg.Dot(user, fit.item(j)); product > best {
+			s.other, best = j, product
 		}
 	}
 	if s.other < 0 {
 		return 0
 	}
-	x := float64(linalg.Dot(user, fit.item(s.item)) - best)
+	score, itemRate := d.score(s.item, linalg.Dot(user, fit.item(s.item)))
+	other, otherRate := d.score(s.other, best)
+	s.itemRate, s.otherRate = itemRate, otherRate
+	x := float64(score - other)
 	s.slope = float32(1 / (1 + math.Exp(x)))
 	return math.Log1p(math.Exp(-math.Abs(x))) + max(0, -x)
 }

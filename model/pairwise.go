@@ -41,7 +41,7 @@ type pairwise struct {
 	userSums  []float32 // by user: the sum of mean squared gradients
 	itemSums  []float32
 	batch     []pairSample
-	gaps      []float32 // batch×factors: q_i − q_j
+	gaps      []float32 // batch×factors: q_i − q_j, each times its rate
 	userSteps shards
 	itemSteps shards
 	losses    []float64 // by block of samples
@@ -53,8 +53,12 @@ type met struct{ user, item int32 }
 // pairSample is one sample of a batch.
 type pairSample struct {
 	user, item, other int32
-	// slope is −∂loss/∂x at x = p_uᵀ(q_i − q_j); 0: nothing to learn.
+	// slope is −∂loss/∂x at x, the difference of the two scores; 0: nothing to
+	// learn.
 	slope float32
+	// itemRate and otherRate are how much x moves with p_uᵀq_i, and −x with
+	// p_uᵀq_j: 1 where the scores are these.
+	itemRate, otherRate float32
 }
 
 // ranking is the part in which BPR and WARP differ.
@@ -158,12 +162,15 @@ func (fit *pairwise) step(r ranking, pairs []met, stream uint64) (loss float64) 
 			fit.losses[b] = 0
 			for k := b * sampleBlock; k < min((b+1)*sampleBlock, len(pairs)); k++ {
 				s := &samples[k]
-				*s = pairSample{user: pairs[k].user, item: pairs[k].item, other: -1}
+				*s = pairSample{user: pairs[k].user, item: pairs[k].item, other: -1, itemRate: 1, otherRate: 1}
 				fit.losses[b] += r.draw(fit, dice, s)
 				if s.slope != 0 {
 					gap := fit.gaps[k*fit.factors:][:fit.factors]
 					copy(gap, fit.item(s.item))
-					linalg.Axpy(-1, fit.item(s.other), gap)
+					if s.itemRate != 1 {
+						linalg.Scale(s.itemRate, gap)
+					}
+					linalg.Axpy(-s.otherRate, fit.item(s.other), gap)
 				}
 			}
 		}
@@ -189,9 +196,9 @@ func (fit *pairwise) stepItems(samples []pairSample, own [][]shardStep) {
 	for _, steps := range own {
 		for _, step := range steps {
 			s := &samples[step.sample]
-			slope := s.slope
+			slope := s.slope * s.itemRate
 			if step.row == s.other {
-				slope = -slope
+				slope = -s.slope * s.otherRate
 			}
 			fit.toward(fit.item(step.row), &fit.itemSums[step.row], slope, fit.user(s.user))
 		}

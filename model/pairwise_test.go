@@ -1,12 +1,14 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"kindred/dataset"
+	"kindred/eval"
 	"kindred/linalg"
 )
 
@@ -40,11 +42,20 @@ func rankings(byUser *linalg.CSR) map[string]ranking {
 		a.Negatives, a.Depth = negatives, 10
 		all[negatives] = &bprDraws{BPR: a, popular: byUser.Cols}
 	}
+	users := (&dataset.Interactions{ByUser: byUser, Items: dataset.NewDict(numbered(byUser.Width)...)}).ItemUsers()
+	all["explained by popularity"] = &bprDraws{BPR: NewBPR(), explained: explained(users, .7)}
 	return all
 }
 
+func numbered(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprint(i))
+	}
+	return names
+}
+
 // TestSlopes compares the slope of every loss with how the loss really changes
-// when the user takes a small step along q_i − q_j.
+// when the user takes a small step along q_i − q_j, each times its rate.
 func TestSlopes(t *testing.T) {
 	data := tastes(60, 40, 4)
 	for name, r := range rankings(data.ByUser) {
@@ -54,7 +65,7 @@ func TestSlopes(t *testing.T) {
 		for seed := range uint64(200) {
 			pair := fit.pairs[int(seed)%len(fit.pairs)]
 			draw := func() (pairSample, float64) {
-				s := pairSample{user: pair.user, item: pair.item, other: -1}
+				s := pairSample{user: pair.user, item: pair.item, other: -1, itemRate: 1, otherRate: 1}
 				loss := r.draw(fit, rand.New(rand.NewPCG(seed, 1)), &s)
 				return s, loss
 			}
@@ -67,8 +78,8 @@ func TestSlopes(t *testing.T) {
 			}
 			learned++
 			gap, user := make([]float32, 6), fit.user(s.user)
-			copy(gap, fit.item(s.item))
-			linalg.Axpy(-1, fit.item(s.other), gap)
+			linalg.Axpy(s.itemRate, fit.item(s.item), gap)
+			linalg.Axpy(-s.otherRate, fit.item(s.other), gap)
 			before := slices.Clone(user)
 			const step = 1e-2
 			linalg.Axpy(step, gap, user)
@@ -191,5 +202,65 @@ func BenchmarkPairwise(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(fit.pairs)), "ns/sample")
 		})
+	}
+}
+
+// TestPopularityExplains expects BPR to rank better what users want of items
+// that all are shown alike, when popularity explains why items that few were
+// shown were not met: over five worlds, beyond twice the standard error.
+func TestPopularityExplains(t *testing.T) {
+	const users, items, groups = 400, 80, 4
+	var before, after []float64
+	for seed := range uint64(5) {
+		dice := rand.New(rand.NewPCG(seed, 6))
+		shown := make([]float64, items)
+		for i := range shown {
+			shown[i] = math.Pow(dice.Float64(), 3) // a few to nearly everyone, many to hardly anyone
+		}
+		data := &dataset.Interactions{
+			Users: dataset.NewDict(numbered(users)...), Items: dataset.NewDict(numbered(items)...),
+			ByUser: &linalg.CSR{Starts: []int{0}, Width: items},
+		}
+		relevant := make([][]int32, users)
+		for u := range users {
+			for i := range items {
+				wanted := .1
+				if i%groups == u%groups {
+					wanted = .7
+				}
+				switch {
+				case dice.Float64() < wanted*shown[i]:
+					data.ByUser.Cols = append(data.ByUser.Cols, int32(i))
+				case dice.Float64() < .1*wanted: // of a tenth, shown to everybody
+					relevant[u] = append(relevant[u], int32(i))
+				}
+			}
+			data.ByUser.Starts = append(data.ByUser.Starts, len(data.ByUser.Cols))
+		}
+		data.ByUser.Vals = slices.Repeat([]float32{1}, len(data.ByUser.Cols))
+		var cases []dataset.Case
+		for u := range users {
+			cases = append(cases, dataset.Case{User: int32(u), History: data.History(u), Relevant: relevant[u]})
+		}
+		judge := func(power float64) []float64 {
+			a := NewBPR()
+			a.Negatives, a.PopularityPower, a.Seed = "uniform", power, seed
+			a.Factors, a.Epochs, a.Batch, a.Patience = 8, 40, 64, 0
+			learned, err := a.Fit(t.Context(), data, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := eval.Judge(t.Context(), learned, items, cases, eval.Options{Ks: []int{10}, PerUser: "ndcg@10"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return report.PerUser
+		}
+		before, after = append(before, judge(0)...), append(after, judge(.5)...)
+	}
+	gain := eval.Paired(after, before)
+	t.Logf("NDCG@10 %.4f, was %.4f: %+.4f ± %.4f", eval.Mean(after).Mean, eval.Mean(before).Mean, gain.Mean, 2*gain.StdErr)
+	if !(gain.Mean > 2*gain.StdErr) {
+		t.Errorf("popularity that explains gains %+.4f ± %.4f", gain.Mean, 2*gain.StdErr)
 	}
 }

@@ -75,6 +75,7 @@ var suite = map[string]struct {
 	"nmf, weights":      {`{"factors": 8, "alpha": 1, "weight_power": 0.5, "patience": 4}`, true},
 	"bpr":               {`{"factors": 8, "epochs": 40, "patience": 0, "batch": 64}`, true},
 	"bpr, uniform":      {`{"factors": 8, "epochs": 40, "patience": 0, "negatives": "uniform", "batch": 64}`, true},
+	"bpr, explained":    {`{"factors": 8, "epochs": 40, "patience": 0, "negatives": "uniform", "batch": 64, "popularity_power": 0.2}`, true},
 	"bpr, popular":      {`{"factors": 8, "epochs": 40, "patience": 0, "negatives": "popular", "batch": 64}`, true},
 	"bpr, adaptive":     {`{"factors": 8, "epochs": 40, "patience": 9, "negatives": "adaptive", "depth": 20, "batch": 64}`, true},
 	"warp":              {`{"factors": 8, "epochs": 40, "patience": 0, "batch": 64}`, true},
@@ -284,7 +285,7 @@ func TestScoresTogether(t *testing.T) {
 
 // byLot holds the algorithms that draw users, or their samples, by lot: which
 // are drawn depends on the order in which users stand.
-var byLot = []string{"bayesmf", "ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, uniform", "warp", "warp, patience", "blend", "blend, nested", "stack", "stack, trees"}
+var byLot = []string{"bayesmf", "ials, patience", "nmf", "nmf, weights", "bpr", "bpr, popular", "bpr, adaptive", "bpr, explained", "bpr, uniform", "warp", "warp, patience", "blend", "blend, nested", "stack", "stack, trees"}
 
 // TestRenamedUsers expects that it does not matter in which order users stand.
 func TestRenamedUsers(t *testing.T) {
