@@ -76,9 +76,9 @@ func categoryLevels(row kindred.Attributes) []string {
 	a := row[categories]
 	switch {
 	case a.Type == kindred.String:
-		return levelsOf(a.Text)
+		return kindred.Levels(a.Text)
 	case a.Type == kindred.StringSet && len(a.Set) > 0:
-		return levelsOf(a.Set[0])
+		return kindred.Levels(a.Set[0])
 	}
 	return nil
 }
