@@ -42,4 +42,7 @@ type DataRange struct {
 	Users        int       `json:"users"`
 	Items        int       `json:"items"`
 	Interactions int       `json:"interactions"` // distinct user-item pairs
+	// LeftOut are further events, whose verdict was not accepted, by all its
+	// reasons: "near_duplicate,bot". Together with Events, all that there were.
+	LeftOut map[string]int64 `json:"left_out,omitempty"`
 }

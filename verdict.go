@@ -43,6 +43,9 @@ func AllReasons() Verdict {
 // reasons.
 func (r Verdict) Accepts(v Verdict) bool { return v&^r == 0 }
 
+// Has says whether the verdict holds any of the reasons.
+func (r Verdict) Has(reasons Verdict) bool { return r&reasons != 0 }
+
 // Each yields the reasons one by one, in the order of their numbers.
 func (r Verdict) Each() iter.Seq[Verdict] {
 	return func(yield func(Verdict) bool) {
@@ -118,4 +121,19 @@ func (r *Verdict) UnmarshalJSON(text []byte) error {
 	}
 	*r = verdict
 	return nil
+}
+
+// Mark is what cleaning found about one event, by its place in the log.
+type Mark struct {
+	Seq     int64
+	Reasons Verdict
+}
+
+// Flag is what cleaning found about a user: it holds for all the user's
+// events, those before and those to come.
+type Flag struct {
+	Seq     int64 // the event that showed it
+	User    UserID
+	Reasons Verdict
+	Why     string // for people: "240 events in a minute"
 }

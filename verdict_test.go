@@ -59,19 +59,21 @@ func TestVerdictFaults(t *testing.T) {
 	}
 }
 
-func TestVerdictAccepts(t *testing.T) {
+func TestVerdictHas(t *testing.T) {
 	for _, c := range []struct {
-		accepted, verdict kindred.Verdict
-		want              bool
+		verdict, reasons kindred.Verdict
+		want             bool
 	}{
-		{0, 0, true},
-		{0, kindred.Bot, false},
-		{kindred.Informational, kindred.Unjoined | kindred.UnknownItem, true},
-		{kindred.Informational, kindred.Unjoined | kindred.Bot, false},
-		{kindred.AllReasons(), kindred.Bot | kindred.Misdated, true},
+		{0, kindred.AllReasons(), false},
+		{kindred.Bot, 0, false},
+		{kindred.Bot | kindred.Unjoined, kindred.Bot | kindred.Misdated, true},
+		{kindred.Unjoined | kindred.UnknownItem, kindred.AllReasons() &^ kindred.Informational, false},
 	} {
-		if got := c.accepted.Accepts(c.verdict); got != c.want {
-			t.Errorf("accepting %v, %v counts: %v", c.accepted, c.verdict, got)
+		if (kindred.AllReasons() &^ c.reasons).Accepts(c.verdict) == c.want {
+			t.Errorf("one that accepts all but %v accepts %v: %t", c.reasons, c.verdict, c.want)
+		}
+		if got := c.verdict.Has(c.reasons); got != c.want {
+			t.Errorf("%v has one of %v: %t", c.verdict, c.reasons, got)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"kindred"
+	"kindred/clean"
 	"kindred/dataset"
 	"kindred/feature"
 	"kindred/featurestore"
@@ -88,13 +89,15 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	live, err := recommend.New(tb.Context(), recommend.Config{Now: now}, db, reg)
 	must(tb, err)
 	activity := NewActivity(now)
-	features, err := featurestore.New(featurestore.Config{Features: testFeatures(), Now: now}, db)
+	features, err := featurestore.New(featurestore.Config{Features: testFeatures(), Accept: kindred.Informational, Now: now}, db)
 	must(tb, err)
 	must(tb, features.Materialize(tb.Context()))
 	cfg := Config{Listen: "127.0.0.1:8471", Version: "test"}
+	verdicts := ingest.NewVerdicts(ingest.VerdictsConfig{Settings: clean.Defaults(), Refused: kindred.AllReasons() &^ kindred.Informational}, db)
 	deps := Deps{
 		Events: ingest.New(ingest.Config{Now: now}, db, live, activity), Recommender: live, Live: live,
 		Items: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: db, Models: reg, Features: features, Metrics: metric.New(), Activity: activity, Now: now,
+		Cleaning: verdicts, Quarantine: db,
 		Logger:    slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "dashboard") }),
 	}

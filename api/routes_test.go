@@ -115,6 +115,17 @@ func TestRoutes(t *testing.T) {
 		{"DELETE", "/v1/users/ann", ScopeAdmin, "", 200, `{"events_erased":1}`},
 		{"GET", "/v1/users/ann/recommendations?n=2&explain=true", ScopeRead, "", 200, `"trace":{"history":0`},
 
+		{"GET", "/v1/cleaning", ScopeAdmin, "", 200, `"refused":["near_duplicate","bot"`},
+		{"GET", "/v1/cleaning", ScopeRead, "", 403, `scope`},
+		{"POST", "/v1/cleaning/run", ScopeAdmin, "", 202, `{"generation":1}`},
+		{"GET", "/v1/quarantine", ScopeAdmin, "", 200, `{"events":[]}`},
+		{"GET", "/v1/quarantine?reason=bot,misdated&user=u&item=i&from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&limit=1&after=7", ScopeAdmin, "", 200, `{"events":[]}`},
+		{"GET", "/v1/quarantine?reason=robot", ScopeAdmin, "", 422, `query.reason`},
+		{"GET", "/v1/quarantine?from=today", ScopeAdmin, "", 422, `query.from`},
+		{"POST", "/v1/quarantine/release", ScopeAdmin, `{"reasons":["bot"],"user":"u","item":"i","from":"2026-01-01T00:00:00Z","to":"2026-02-01T00:00:00Z","events":["e1"]}`, 200, `{"released":0}`},
+		{"POST", "/v1/quarantine/release", ScopeAdmin, `{"reasons":["robot"]}`, 422, `body.reasons`},
+		{"POST", "/v1/quarantine/release", ScopeAdmin, `{"reasons":["unjoined"]}`, 422, `body.reasons`},
+
 		{"GET", "/v1/nowhere", "", "", 404, `/docs lists all`},
 		{"PATCH", "/v1/events", ScopeAdmin, "", 405, `"status":405`},
 		{"GET", "/v1/events", ScopeAdmin, "", 405, `"status":405`},

@@ -59,6 +59,8 @@ type Deps struct {
 	Stored      export.Store // for exports
 	Models      Models
 	Features    Features
+	Cleaning    Cleaning
+	Quarantine  Quarantine
 	Metrics     *metric.Metrics
 	Activity    *Activity    // also to be given to ingest, as an observer
 	Dashboard   http.Handler // serves / and /assets/
@@ -87,6 +89,7 @@ type Live interface {
 	ItemDeleted(id kindred.ItemID)
 	UsersChanged(users []kindred.User)
 	UserErased(id kindred.UserID)
+	VerdictsChanged(users []kindred.UserID)
 	UsersMerged(ctx context.Context, ids ...kindred.UserID) error
 	Reload(ctx context.Context) error
 }
@@ -148,6 +151,7 @@ type Server struct {
 	answers   sync.Pool     // of *[]byte
 	turns     chan struct{} // taken by requests with a large body
 	exports   chan struct{} // taken by exports under way
+	counted   counted
 
 	nosniff, policy, noReferrer []string // header values, shared by all answers
 }

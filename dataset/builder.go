@@ -70,9 +70,19 @@ func (b *Builder) AddUser(user *kindred.User) {
 	}
 }
 
-// Add takes an event in. Those that teach nothing (see Settings.Effect) are
-// passed over. Where signals ask how long items take, AddItem comes first.
-func (b *Builder) Add(e *kindred.Event) {
+// Add takes an event in, unless its verdict holds a reason that the settings
+// refuse; then it says false. Those that teach nothing (see
+// Settings.Effect) are passed over. Where signals ask how long items take,
+// AddItem comes first.
+func (b *Builder) Add(e *kindred.Event) (accepted bool) {
+	if e.Verdict.Has(b.settings.Refuse) {
+		return false
+	}
+	b.take(e)
+	return true
+}
+
+func (b *Builder) take(e *kindred.Event) {
 	effect, amount := b.settings.Effect(e, b.length)
 	if effect == Nothing {
 		return

@@ -182,3 +182,37 @@ func BenchmarkBuilder(b *testing.B) {
 		}
 	})
 }
+
+// TestRefuse holds what is learned from events of any verdict against what is
+// learned from those that are accepted alone.
+func TestRefuse(t *testing.T) {
+	s := Defaults()
+	for _, s.Refuse = range []kindred.Verdict{0, s.Refuse, kindred.AllReasons()} {
+		r := rand.New(rand.NewPCG(1, uint64(s.Refuse)))
+		all, some, left := NewBuilder(s), NewBuilder(s), 0
+		for n := range 200 {
+			e := kindred.Event{
+				User: kindred.UserID(fmt.Sprint("u", r.IntN(9))), Item: kindred.ItemID(fmt.Sprint("i", r.IntN(9))), Kind: kindred.Rating,
+				Value: float64(r.IntN(n + 1)), Time: time.Unix(int64(n), 0), Verdict: kindred.Verdict(r.IntN(2) * r.IntN(1024)), //nolint:gosec // small
+			}
+			if !all.Add(&e) {
+				left++
+				continue
+			}
+			if e.Verdict = 0; !some.Add(&e) {
+				t.Fatal("a clean event is not accepted")
+			}
+		}
+		got, err := all.Build(time.Unix(1000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := some.Build(time.Unix(1000, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) || (left == 0) != (s.Refuse == 0) {
+			t.Errorf("refusing %v: %d left out, and the rest differs", s.Refuse, left)
+		}
+	}
+}

@@ -36,6 +36,8 @@ type Settings struct {
 	MinItem int `json:"min_item,omitempty"`
 	// MaxWeight bounds the summed weight of a user and an item; 0: no bound.
 	MaxWeight float64 `json:"max_weight,omitempty"`
+	// Refuse are the reasons of verdicts that keep an event from counting.
+	Refuse kindred.Verdict `json:"refuse,omitempty"`
 	// CountRepeats lets a hold-out's cases count what users returned to, as
 	// where purchases repeat; otherwise only what was new to them counts.
 	CountRepeats bool `json:"count_repeats,omitempty"`
@@ -43,7 +45,7 @@ type Settings struct {
 
 // Defaults returns the settings that suit most shops.
 func Defaults() Settings {
-	return Settings{Weights: map[kindred.Kind]float64{
+	return Settings{Refuse: kindred.AllReasons() &^ kindred.Informational, Weights: map[kindred.Kind]float64{
 		kindred.View: 1, kindred.Click: 1, kindred.Play: 1, kindred.Rating: 1,
 		kindred.AddToCart: 3, kindred.Like: 4, kindred.Purchase: 5,
 		kindred.Search: 0, kindred.Impression: 0,

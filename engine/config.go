@@ -44,6 +44,8 @@ type Config struct {
 	MinRating float64 `yaml:"min_rating"`
 	// Signals say how events become preference, beyond their kinds' weights.
 	Signals SignalsConfig `yaml:"signals"`
+	// Cleaning says how events are judged and which verdicts count.
+	Cleaning CleaningConfig `yaml:"cleaning"`
 	// KeepExposures is how long shown lists are kept to join events to.
 	KeepExposures time.Duration `yaml:"keep_exposures"`
 	// Checks overrides how checks of the data judge, by name.
@@ -93,6 +95,7 @@ func DefaultConfig(dir string) Config {
 	return Config{
 		Dir:           dir,
 		Listen:        "127.0.0.1:8471",
+		Cleaning:      defaultCleaning(),
 		KeepExposures: 30 * 24 * time.Hour,
 		CheckWindow:   7 * 24 * time.Hour,
 		Catalogue:     schema.Defaults(),
@@ -137,6 +140,9 @@ func (c *Config) Validate() error {
 	}
 	if c.HalfLife < 0 {
 		fault("half_life", "must not be negative")
+	}
+	if err := c.Cleaning.Validate(); err != nil {
+		fault("cleaning", "%w", err)
 	}
 	if err := c.Catalogue.Validate(); err != nil {
 		fault("catalogue", "%w", err)

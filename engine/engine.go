@@ -57,9 +57,14 @@ func (e *Engine) Close() error { return e.Store.Close() }
 // Path returns the path of a file in the state folder.
 func (e *Engine) Path(name string) string { return filepath.Join(e.Config.Dir, name) }
 
-// Import reads events, items and users from src into the store.
+// Import reads events, items and users from src into the store, and judges the
+// events.
 func (e *Engine) Import(ctx context.Context, src format.Source, opts ingest.ImportOptions) (ingest.ImportReport, error) {
-	return ingest.Import(ctx, src, e.newIngest(), e.Store, opts)
+	report, err := ingest.Import(ctx, src, e.newIngest(), e.Store, opts)
+	if err == nil && !opts.ValidateOnly {
+		err = e.CatchUp(ctx, nil)
+	}
+	return report, err
 }
 
 func (e *Engine) newIngest(observers ...ingest.Observer) *ingest.Service {
@@ -86,6 +91,9 @@ func (e *Engine) Train(
 	ctx context.Context, candidates []train.Candidate, progress func(train.Progress),
 ) (train.Result, error) {
 	settings, err := e.trainSettings(candidates)
+	if err == nil {
+		err = e.CatchUp(ctx, nil)
+	}
 	if err != nil {
 		return train.Result{}, err
 	}
@@ -97,6 +105,9 @@ func (e *Engine) Judge(
 	ctx context.Context, candidates []train.Candidate, progress func(train.Progress),
 ) (train.Result, error) {
 	settings, err := e.trainSettings(candidates)
+	if err == nil {
+		err = e.CatchUp(ctx, nil)
+	}
 	if err != nil {
 		return train.Result{}, err
 	}
@@ -123,6 +134,9 @@ func (e *Engine) CompareSignals(
 	ctx context.Context, candidates []train.Candidate, progress func(train.Progress),
 ) (train.SignalsResult, error) {
 	settings, err := e.trainSettings(candidates)
+	if err == nil {
+		err = e.CatchUp(ctx, nil)
+	}
 	if err != nil {
 		return train.SignalsResult{}, err
 	}
@@ -135,7 +149,7 @@ func (e *Engine) Features() (*featurestore.Service, error) { return e.features(n
 
 func (e *Engine) features(metrics *metric.Metrics) (*featurestore.Service, error) {
 	return featurestore.New(featurestore.Config{
-		Features: e.Config.Features, Logs: e.Store, Accept: kindred.Informational, Metrics: metrics, Logger: e.log,
+		Features: e.Config.Features, Logs: e.Store, Accept: kindred.AllReasons() &^ e.Config.Dataset().Refuse, Metrics: metrics, Logger: e.log,
 	}, e.Store)
 }
 

@@ -63,6 +63,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 	group, failed := errgroup.WithContext(ctx)
 	group.Go(func() error { return ignoreCancel(running.Run(background)) })
 	group.Go(func() error { return ignoreCancel(running.features.Run(background)) })
+	group.Go(func() error { return ignoreCancel(running.verdicts.Run(background)) })
 	group.Go(func() error { return ignoreCancel(e.prune(background)) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -91,6 +92,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 type live struct {
 	*recommend.Service
 	features *featurestore.Service
+	verdicts *ingest.Verdicts
 }
 
 // ItemsChanged takes note of items that have been stored.
@@ -115,6 +117,7 @@ func (l live) UsersChanged(users []kindred.User) {
 func (l live) UserErased(id kindred.UserID) {
 	l.Service.UserErased(id)
 	l.features.UserErased(id)
+	l.verdicts.UserErased(id)
 }
 
 // wire puts the parts of a server together.
@@ -130,14 +133,15 @@ func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, e
 	if err != nil {
 		return live{}, nil, err
 	}
-	all := live{recommender, features}
+	verdicts := e.verdicts(recommender.VerdictsChanged, metrics)
+	all := live{recommender, features, verdicts}
 	activity := api.NewActivity(time.Now)
 	accept := e.ingestConfig()
 	accept.Metrics = metrics
-	events := ingest.New(accept, e.Store, recommender, features, activity)
+	events := ingest.New(accept, e.Store, recommender, features, activity, verdicts)
 	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Schema: e.Config.Catalogue, Version: e.codeVersion}, api.Deps{
 		Events: events, Recommender: recommender, Live: all, Items: e.Store, Users: e.Store, Aliases: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
-		Models: e.Registry, Features: features, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
+		Models: e.Registry, Features: features, Cleaning: verdicts, Quarantine: e.Store, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
 	})
 	if err != nil {
 		return live{}, nil, err
@@ -145,7 +149,7 @@ func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, e
 	return all, server.Handler(), nil
 }
 
-// prune removes old exposures, now and then every hour.
+// prune removes old exposures and verdicts, now and then every hour.
 func (e *Engine) prune(ctx context.Context) error {
 	tick := time.NewTicker(pruneInterval)
 	defer tick.Stop()
@@ -157,6 +161,9 @@ func (e *Engine) prune(ctx context.Context) error {
 			if _, err := e.Store.PruneFeatureLogs(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
 				e.log.Error("old features of shown lists could not be removed; trying again in an hour", "err", err)
 			}
+		}
+		if err := e.Store.RemoveOldGenerations(ctx); err != nil && ctx.Err() == nil {
+			e.log.Error("old verdicts could not be removed; trying again in an hour", "err", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -131,7 +131,7 @@ type visit struct {
 // visitsInStep is how many visits take the memory of a step.
 const visitsInStep = 4
 
-// histories caches profiles. A new event or attribute makes its user's profile
+// histories caches profiles, made of the events whose verdict is accepted. A new event or attribute makes its user's profile
 // leave the cache, so that the next request reads it from the store again.
 type histories struct {
 	store   Users
@@ -246,7 +246,7 @@ func (h *histories) forgetAll() {
 }
 
 // after returns the profile as it is after further events, oldest first. It
-// weighs them as dataset.Builder does, by the same rules, except that a refund
+// passes over and weighs them as dataset.Builder does, by the same rules, except that a refund
 // takes nothing back: the item was wanted. Whatever was done with an item makes
 // it known; being shown it (impression) does not, nor does searching.
 func (p *profile) after(events []kindred.Event, signals *dataset.Settings, lengths dataset.Lengths) *profile {
@@ -259,7 +259,7 @@ func (p *profile) after(events []kindred.Event, signals *dataset.Settings, lengt
 	scale := ratingScale(all, events, signals)
 	for i := range events {
 		e := &events[i]
-		if e.Item == "" || e.Kind == kindred.Impression || e.Kind == kindred.Search {
+		if e.Item == "" || e.Verdict.Has(signals.Refuse) || e.Kind == kindred.Impression || e.Kind == kindred.Search {
 			continue
 		}
 		at, known := place[e.Item]
@@ -351,7 +351,7 @@ func ratingScale(known []step, events []kindred.Event, signals *dataset.Settings
 		}
 	}
 	for i := range events {
-		if e := &events[i]; e.Kind == kindred.Rating {
+		if e := &events[i]; e.Kind == kindred.Rating && !e.Verdict.Has(signals.Refuse) {
 			last[e.Item] = float32(e.Value)
 			highest = max(highest, e.Value)
 		}

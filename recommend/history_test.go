@@ -46,6 +46,9 @@ func TestWeightsAreThoseOfTraining(t *testing.T) {
 				Value: float64(1 + r.IntN(5)), Time: now.Add(time.Duration(n-50) * 7 * time.Minute),
 				Position: r.IntN(4), Context: contexts[r.IntN(len(contexts))],
 			}
+			if r.IntN(4) == 0 {
+				e.Verdict = []kindred.Verdict{kindred.Bot, kindred.Unjoined, kindred.Released | kindred.Misdated}[r.IntN(3)]
+			}
 			events = append(events, e)
 			b.Add(&e)
 		}

@@ -346,6 +346,18 @@ func (s *Service) UsersChanged(users []kindred.User) {
 	}
 }
 
+// VerdictsChanged takes note of users whose events are judged anew: all users,
+// for nil.
+func (s *Service) VerdictsChanged(users []kindred.UserID) {
+	if users == nil {
+		s.histories.forgetAll()
+		return
+	}
+	for _, user := range users {
+		s.histories.forget(user)
+	}
+}
+
 // UserErased takes note of a user who has been erased, for each ID.
 func (s *Service) UserErased(id kindred.UserID) {
 	s.histories.forget(id)

@@ -42,6 +42,8 @@ const (
 	userDice
 	botDice
 	dayDice // and one more for every day
+
+	dirtDice uint64 = 1 << 40
 )
 
 // Shop is a made-up shop. It is immutable, and safe to use from many

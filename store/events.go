@@ -88,6 +88,9 @@ func (w *writer) append(rows []record, fresh []bool) error {
 	into := newInserter(w.conn, "INSERT INTO events (seq, user, item, kind, time, value, id, extra) VALUES ", 8)
 	var added []int // the rows of which into may still hold some
 	first := w.state.lastSeq + 1
+	if err := w.noteArrival(first); err != nil {
+		return err
+	}
 	for i := range rows {
 		r := &rows[i]
 		if stored[r.id] {
@@ -289,6 +292,9 @@ func (db *DB) userEvents(ctx context.Context, c *conn, user kindred.UserID, limi
 		e.User = who.id
 		return db.setEvent(c, e, row)
 	}, selectMoments, seqsJSON(recent))
+	if err == nil {
+		err = userVerdicts(c, recent, events)
+	}
 	return events, false, err
 }
 

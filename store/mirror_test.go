@@ -101,7 +101,19 @@ func (m *mirror) history(user kindred.UserID, limit int) []kindred.Event {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b kindred.Event) int { return b.Time.Compare(a.Time) })
-	return list[:min(limit, len(list))]
+	return m.judged(list[:min(limit, len(list))])
+}
+
+// judged returns events with what follows from the catalogue, which is not
+// empty.
+func (m *mirror) judged(list []kindred.Event) []kindred.Event {
+	list = slices.Clone(list)
+	for i := range list {
+		if item := list[i].Item; !m.items[item] && !m.gone[item] {
+			list[i].Verdict = kindred.UnknownItem
+		}
+	}
+	return list
 }
 
 func (m *mirror) counts() store.Counts {
@@ -137,6 +149,9 @@ func testMirror(s suite) {
 			}
 		}
 		prefix := fmt.Sprint(seed, "-")
+		if err := handles[0].PutItems(t.Context(), []kindred.Item{{ID: "!always there"}}); err != nil {
+			t.Fatal(err)
+		}
 		base, err := handles[0].Counts(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -211,7 +226,7 @@ func testMirror(s suite) {
 			counts.Items -= base.Items
 			equal(t, "counts", counts, m.counts())
 		}
-		equal(t, "the whole log", scan(t, handles[1], store.EventRange{}), m.rooted(m.log))
+		equal(t, "the whole log", scan(t, handles[1], store.EventRange{}), m.judged(m.rooted(m.log)))
 		items, err := handles[1].Items(t.Context(), store.ItemQuery{After: kindred.ItemID(prefix)})
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"math"
 	"time"
 
 	"kindred"
@@ -14,11 +15,11 @@ type EventRange struct {
 	To   time.Time // exclusive
 }
 
-// ScanEvents calls fn with every event of the range, in the order of arrival,
-// each under the ID of its user, whichever alias it came with.
-// It sees one moment of the store, however long it takes, and holds one event
-// at a time besides the names of users and items. The *Event is reused: fn
-// copies what it keeps.
+// ScanEvents calls fn with every event of the range and its verdict, in the
+// order of arrival, each under the ID of its user, whichever alias it came
+// with. It sees one moment of the store, however long it takes, and holds one
+// event at a time besides the names of users and items. The *Event is reused:
+// fn copies what it keeps.
 func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Event) error) error {
 	where, args := r.where()
 	return db.read(ctx, "scanning events", func(c *conn) error {
@@ -26,18 +27,25 @@ func (db *DB) ScanEvents(ctx context.Context, r EventRange, fn func(*kindred.Eve
 		if err != nil {
 			return err
 		}
+		found, err := newVerdicts(c, math.MaxInt)
+		if err != nil {
+			return err
+		}
 		var e kindred.Event
 		return c.query(ctx, func(row []driver.Value) error {
-			user, err := users.name(c, intOf(row[0]))
+			user, err := users.name(c, intOf(row[1]))
 			if err != nil {
 				return err
 			}
 			e.User = kindred.UserID(user)
-			if err := db.setEvent(c, &e, row[1:]); err != nil {
+			if err := db.setEvent(c, &e, row[2:]); err != nil {
+				return err
+			}
+			if e.Verdict, err = found.of(intOf(row[0]), intOf(row[1]), intOf(row[2]), intOf(row[4])); err != nil {
 				return err
 			}
 			return fn(&e)
-		}, "SELECT user, item, kind, time, value, id, extra FROM events "+where, args...)
+		}, "SELECT seq, user, item, kind, time, value, id, extra FROM events "+where, args...)
 	})
 }
 
@@ -55,24 +63,32 @@ func (r EventRange) where() (text string, args []driver.Value) {
 }
 
 // selectAfter reads names by joining: whoever follows closely reads few.
-const selectAfter = `SELECT e.seq, u.name, e.item, e.kind, e.time, e.value, e.id, e.extra
+const selectAfter = `SELECT e.seq, e.user, u.name, e.item, e.kind, e.time, e.value, e.id, e.extra
 	FROM events e CROSS JOIN users u ON u.id = e.user WHERE e.seq > ? ORDER BY e.seq LIMIT ?`
 
 // EventsAfter calls fn with at most limit events that follow a place in the
-// log, in log order, each with its own place; 0 is the place before the first.
+// log, in log order, each with its verdict and its own place; 0 is the place before the first.
 // Each is under the ID it came with, which a later merge does not change.
 // Whoever follows the log goes on from the last place it was given, and is at
 // the end when it is given less than it asked for. The *Event is reused: fn
 // copies what it keeps.
 func (db *DB) EventsAfter(ctx context.Context, after int64, limit int, fn func(seq int64, e *kindred.Event) error) error {
 	return db.read(ctx, "following events", func(c *conn) error {
+		found, err := newVerdicts(c, limit)
+		if err != nil {
+			return err
+		}
 		var e kindred.Event
 		return c.query(ctx, func(row []driver.Value) error {
-			e.User = kindred.UserID(textOf(row[1]))
-			if err := db.setEvent(c, &e, row[2:]); err != nil {
+			seq, user := intOf(row[0]), intOf(row[1])
+			e.User = kindred.UserID(textOf(row[2]))
+			if err := db.setEvent(c, &e, row[3:]); err != nil {
 				return err
 			}
-			return fn(intOf(row[0]), &e)
+			if e.Verdict, err = found.of(seq, user, intOf(row[3]), intOf(row[5])); err != nil {
+				return err
+			}
+			return fn(seq, &e)
 		}, selectAfter, after, int64(limit))
 	})
 }

@@ -166,7 +166,7 @@ func setUser(user *kindred.User, row []driver.Value) (err error) {
 const eraseRows = 100
 
 // EraseUser removes everything about a user in one transaction: the user,
-// events, exposures, aliases with all that is theirs, the log of merges and the
+// events, what cleaning found, exposures, aliases with all that is theirs, the log of merges and the
 // identifiers themselves. It returns how many events
 // there were; their IDs are free again. What is removed is overwritten in the
 // file. Only VACUUM also clears the copies that SQLite may have left in unused
@@ -223,7 +223,11 @@ func (w *writer) erase(user string) (events int64, err error) {
 
 // eraseID erases everything under one ID.
 func (w *writer) eraseID(id int64) (events int64, err error) {
-	if events, err = w.eraseEvents(id); err != nil {
+	events, err = w.eraseEvents(id)
+	if err == nil {
+		err = w.eraseVerdicts(id)
+	}
+	if err != nil {
 		return 0, err
 	}
 	for _, text := range []string{
@@ -293,7 +297,7 @@ func (w *writer) eraseEvents(user int64) (events int64, err error) {
 		}
 		isEnd = isEnd || e.time == s.firstTime || e.time == s.lastTime
 	}
-	for _, text := range []string{blankEvents, deleteEvents, "DELETE FROM by_user WHERE user = ?"} {
+	for _, text := range []string{deleteMarks, deleteReleases, blankEvents, deleteEvents, "DELETE FROM by_user WHERE user = ?"} {
 		if _, err := w.conn.exec(text, user); err != nil {
 			return 0, err
 		}

@@ -109,6 +109,8 @@ type writer struct {
 	erased  map[int64]bool // users of whom events may still wait
 
 	users, items, kinds *names
+
+	arrived int64 // unix milliseconds of the last arrival this process noted
 }
 
 func newWriter(c *conn, t *tail, cfg Config) *writer {
@@ -310,7 +312,7 @@ func (w *writer) commit() error {
 // forget drops all that is remembered of the database, for the next
 // transaction to read anew.
 func (w *writer) forget() {
-	w.saved, w.state = state{}, state{}
+	w.saved, w.state, w.arrived = state{}, state{}, 0
 	w.pending = w.pending[:0]
 	w.dropWaiting(0)
 	for _, n := range []*names{w.users, w.items, w.kinds} {

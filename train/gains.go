@@ -31,7 +31,7 @@ func (r *run) addGains(ctx context.Context, holdout *dataset.Holdout) error {
 	gains := relevantGains(holdout.Cases)
 	earned := false
 	err = r.from.ScanEvents(ctx, func(e *kindred.Event) error {
-		if e.Kind != kindred.Purchase || e.Time.Before(holdout.Cut) {
+		if e.Kind != kindred.Purchase || e.Time.Before(holdout.Cut) || e.Verdict.Has(r.Dataset.Refuse) {
 			return nil
 		}
 		gain := gains.of(holdout.Train, e)

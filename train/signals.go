@@ -187,7 +187,7 @@ func (r *run) estimatePositions(ctx context.Context) error {
 		case kindred.Impression, kindred.Search, kindred.Refund, kindred.Dislike:
 			return nil
 		}
-		if e.RequestID != "" && e.Item != "" && (r.Cut.IsZero() || e.Time.Before(r.Cut)) {
+		if e.RequestID != "" && e.Item != "" && !e.Verdict.Has(r.Dataset.Refuse) && (r.Cut.IsZero() || e.Time.Before(r.Cut)) {
 			clicked[hash(e.RequestID, string(e.Item))] = true
 		}
 		return nil

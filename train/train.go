@@ -168,6 +168,13 @@ func (r *run) read(ctx context.Context, from Source) error {
 		return fmt.Errorf("train: reading items: %w", err)
 	}
 	err = from.ScanEvents(ctx, func(e *kindred.Event) error {
+		if !r.builder.Add(e) {
+			if data.LeftOut == nil {
+				data.LeftOut = map[string]int64{}
+			}
+			data.LeftOut[e.Verdict.String()]++
+			return nil
+		}
 		data.Events++
 		if data.From.IsZero() || e.Time.Before(data.From) {
 			data.From = e.Time
@@ -175,7 +182,6 @@ func (r *run) read(ctx context.Context, from Source) error {
 		if e.Time.After(data.To) {
 			data.To = e.Time
 		}
-		r.builder.Add(e)
 		return nil
 	})
 	if err != nil {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -47,10 +49,43 @@ func TestRun(t *testing.T) {
 		if v.Kind != kind || v.Stage != kindred.Live {
 			t.Errorf("%s is played by a %s that is %s", role, v.Kind, v.Stage)
 		}
-		if v.Metrics["ndcg@20"] <= 0 || v.Baseline["ndcg@20"] <= 0 || v.Data != result.Data || v.CodeVersion != "test" ||
+		if v.Metrics["ndcg@20"] <= 0 || v.Baseline["ndcg@20"] <= 0 || !reflect.DeepEqual(v.Data, result.Data) || v.CodeVersion != "test" ||
 			len(v.Settings) == 0 || v.Data.Interactions == 0 {
 			t.Errorf("the lineage has gaps: %+v", v)
 		}
+	}
+}
+
+// TestLeftOut learns the same from events of any verdict as from those that
+// are accepted alone, and counts the others by verdict.
+func TestLeftOut(t *testing.T) {
+	dirty := eventsOnly(func(ctx context.Context, fn func(*kindred.Event) error) error {
+		n := 0
+		return clusters(1000)(ctx, func(e *kindred.Event) error {
+			e.Verdict = []kindred.Verdict{0, kindred.Unjoined, kindred.Bot, kindred.Bot | kindred.Misdated, 0}[n%5]
+			n++
+			return fn(e)
+		})
+	})
+	clean := eventsOnly(func(ctx context.Context, fn func(*kindred.Event) error) error {
+		return dirty(ctx, func(e *kindred.Event) error {
+			if e.Verdict&kindred.Bot != 0 {
+				return nil
+			}
+			return fn(e)
+		})
+	})
+	got, err := Judge(t.Context(), settings(t), dirty, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Judge(t.Context(), settings(t), clean, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Data.LeftOut = map[string]int64{"bot": 200, "bot,misdated": 200}
+	if !reflect.DeepEqual(got.Data, want.Data) || got.Data.Events != 600 || !maps.Equal(means(got.Judged[0].Metrics), means(want.Judged[0].Metrics)) {
+		t.Errorf("got %+v, want %+v", got.Data, want.Data)
 	}
 }
 

@@ -33,18 +33,20 @@ type cli struct {
 	Quiet   bool             `help:"No progress." short:"q"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Demo     demoCmd     `cmd:"" help:"Make a small shop, learn from it and serve it, with shoppers clicking; or show your own data."`
-	Import   importCmd   `cmd:"" help:"Import events, items and users from files."`
-	Export   exportCmd   `cmd:"" help:"Write events, items, users and shown lists to files."`
-	Check    checkCmd    `cmd:"" help:"Say what is wrong with the data, what to do about it, and what they are enough for."`
-	Train    trainCmd    `cmd:"" help:"Learn from what is stored, judge the models and put the best live."`
-	Evaluate evaluateCmd `cmd:"" help:"Judge models, on what is stored or on files you name."`
-	Models   modelsCmd   `cmd:"" help:"List, promote and roll back model versions."`
-	Serve    serveCmd    `cmd:"" help:"Serve recommendations over HTTP."`
-	Features featuresCmd `cmd:"" help:"List and read features, make training sets of them, and check what was served."`
-	Schema   schemaCmd   `cmd:"" help:"Show what the items have: every attribute, its type, how many have it, what is declared."`
-	Users    usersCmd    `cmd:"" help:"Merge the IDs that a user goes by."`
-	Keys     keysCmd     `cmd:"" help:"Create, list and revoke API keys."`
+	Demo       demoCmd       `cmd:"" help:"Make a small shop, learn from it and serve it, with shoppers clicking; or show your own data."`
+	Import     importCmd     `cmd:"" help:"Import events, items and users from files."`
+	Export     exportCmd     `cmd:"" help:"Write events, items, users and shown lists to files."`
+	Check      checkCmd      `cmd:"" help:"Say what is wrong with the data, what to do about it, and what they are enough for."`
+	Clean      cleanCmd      `cmd:"" help:"Judge all events anew, or say what was found."`
+	Quarantine quarantineCmd `cmd:"" help:"List and release events that cleaning found something about."`
+	Train      trainCmd      `cmd:"" help:"Learn from what is stored, judge the models and put the best live."`
+	Evaluate   evaluateCmd   `cmd:"" help:"Judge models, on what is stored or on files you name."`
+	Models     modelsCmd     `cmd:"" help:"List, promote and roll back model versions."`
+	Serve      serveCmd      `cmd:"" help:"Serve recommendations over HTTP."`
+	Features   featuresCmd   `cmd:"" help:"List and read features, make training sets of them, and check what was served."`
+	Schema     schemaCmd     `cmd:"" help:"Show what the items have: every attribute, its type, how many have it, what is declared."`
+	Users      usersCmd      `cmd:"" help:"Merge the IDs that a user goes by."`
+	Keys       keysCmd       `cmd:"" help:"Create, list and revoke API keys."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

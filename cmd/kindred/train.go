@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"runtime/debug"
@@ -118,7 +120,21 @@ func printJudged(out *output, r *train.Result) {
 		out.printf("%s events; learned from those before %s, judged on what %s users did after (%s others were new by then)\n\n",
 			count(r.Data.Events), r.Cut.UTC().Format("2006-01-02 15:04"), count(r.Cases), count(r.ColdUsers))
 	}
+	if len(r.Data.LeftOut) > 0 {
+		out.printf("left out by cleaning: %s\n\n", byCount(r.Data.LeftOut))
+	}
 	printRows(out, r.Judged, r.Metric)
+}
+
+// byCount writes counts by name, the largest first.
+func byCount(counts map[string]int64) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %s", count(counts[name]), name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // printRows prints one line a candidate. With several settings of a kind the

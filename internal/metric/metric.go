@@ -13,6 +13,9 @@ type Metrics struct {
 	Registry *prometheus.Registry
 	// IngestEvents counts events by outcome: accepted, duplicate, rejected.
 	IngestEvents *prometheus.CounterVec
+	// Verdicts counts the marks that cleaning made, by reason; FlaggedUsers the
+	// users whose events all have one.
+	Verdicts, FlaggedUsers *prometheus.CounterVec
 	// Lists counts answered lists by what was asked: user, session, similar,
 	// popular, trending.
 	Lists *prometheus.CounterVec
@@ -48,6 +51,8 @@ func New() *Metrics {
 	m := &Metrics{
 		Registry:     prometheus.NewRegistry(),
 		IngestEvents: counters("ingest_events_total", "Events taken in, by outcome.", "outcome"),
+		Verdicts:     counters("cleaning_marks_total", "Events marked by cleaning, by reason.", "reason"),
+		FlaggedUsers: counters("cleaning_flagged_users_total", "Users all of whose events are marked, by reason.", "reason"),
 		Lists:        counters("recommend_lists_total", "Lists answered, by what was asked.", "asked"),
 		ListItems:    counters("recommend_items_total", "Items recommended, by the source that proposed them.", "source"),
 		ListSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -69,7 +74,7 @@ func New() *Metrics {
 		FeatureSkew:        counters("feature_skew_total", "Logged feature values computed again, by outcome.", "outcome"),
 	}
 	m.Registry.MustRegister(
-		m.IngestEvents, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
+		m.IngestEvents, m.Verdicts, m.FlaggedUsers, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
 		m.FeatureValues, m.FeatureSeconds, m.FeatureEntities, m.FeatureFollowed, m.FeatureLogsDropped, m.FeatureSkew,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
