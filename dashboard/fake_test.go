@@ -26,10 +26,11 @@ type fakeAPI struct {
 	items []kindred.Item
 	users []kindred.User
 
-	mu       sync.Mutex
-	events   []kindred.Event
-	isDown   bool // answers 503
-	promoted string
+	mu         sync.Mutex
+	events     []kindred.Event
+	isDown     bool // answers 503
+	promoted   string
+	generation int
 }
 
 // newFake starts a server with the pages and the fake API.
@@ -66,6 +67,17 @@ func (f *fakeAPI) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/overview", f.overview)
 	mux.HandleFunc("GET /v1/models", f.models)
+	mux.HandleFunc("GET /v1/cleaning", f.cleaning)
+	mux.HandleFunc("POST /v1/cleaning/run", func(w http.ResponseWriter, _ *http.Request) {
+		f.generation++
+		answer(w, http.StatusAccepted, map[string]any{"generation": f.generation})
+	})
+	mux.HandleFunc("GET /v1/quarantine", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"events": []map[string]any{{
+			"seq": 7, "event_id": "e7", "user": "crawler", "item": "mug", "kind": "view", "value": 1, "time": time.Now(),
+			"verdict": []string{r.URL.Query().Get("reason")}, "why": "240 events in a minute",
+		}}})
+	})
 	mux.HandleFunc("POST /v1/models/{version}/promote", func(w http.ResponseWriter, r *http.Request) {
 		f.promoted = r.PathValue("version")
 		answer(w, http.StatusOK, map[string]any{"live": f.live()})
@@ -225,6 +237,14 @@ func (f *fakeAPI) models(w http.ResponseWriter, _ *http.Request) {
 		})
 	}
 	answer(w, http.StatusOK, map[string]any{"live": f.live(), "models": models})
+}
+
+func (f *fakeAPI) cleaning(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, map[string]any{
+		"rules": "1-0123456789ab", "refused": []string{"bot", "misdated"}, "generation": f.generation, "judged": 1000, "end": 1000,
+		"events": 1000, "accepted": 930, "counts": map[string]int{"clean": 900, "bot": 60, "misdated": 10, "unjoined": 30},
+		"reasons": map[string]int{"bot": 60, "misdated": 10, "unjoined": 30}, "at": time.Now(),
+	})
 }
 
 func (f *fakeAPI) overview(w http.ResponseWriter, _ *http.Request) {

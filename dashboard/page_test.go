@@ -262,6 +262,25 @@ func TestTrouble(t *testing.T) {
 	b.picture("offline")
 }
 
+func TestDataShowsWhatWasFound(t *testing.T) {
+	f, srv := newFake(t)
+	b := open(t, srv.URL+"/#key="+key+"&page=data")
+	b.wait("document.querySelectorAll('.tile strong').length === 4 && document.querySelectorAll('tbody tr').length === 4")
+	if got := eval[string](b, "document.querySelector('tbody tr').innerText"); !strings.Contains(got, "bot") || !strings.Contains(got, "60") || !strings.Contains(got, "left out") {
+		t.Errorf("the first reason is %q", got)
+	}
+	b.click("button[aria-label='Examples of unjoined']")
+	b.wait("[...document.querySelectorAll('h2')].some(e => e.textContent === 'Examples: unjoined')")
+	b.picture("data")
+	b.click("section button.quiet")
+	b.wait("[...document.querySelectorAll('.tile strong')].some(e => e.textContent === '1')")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.generation != 1 {
+		t.Errorf("judged anew %d times", f.generation)
+	}
+}
+
 func TestLooks(t *testing.T) {
 	_, srv := newFake(t)
 	b := open(t, srv.URL+"/#key="+key)

@@ -195,13 +195,15 @@ func (v *Verdicts) step(ctx context.Context, progress func(done, end int64)) (mo
 		return false, err
 	}
 	if v.live != nil {
-		more, err = v.advance(ctx, v.live, true)
+		if more, err = v.advance(ctx, v.live, true); err != nil {
+			return false, err
+		}
 		done = v.live.judge.Seq()
 	}
-	if err != nil || next.ID == 0 || next.Rules != v.rules {
+	if next.ID == 0 || next.Rules != v.rules {
 		v.next = nil
 		v.tell(progress, done, end)
-		return more, err
+		return more, nil
 	}
 	if v.next, err = v.track(ctx, v.next, next); err != nil {
 		return false, err
@@ -312,7 +314,9 @@ func (v *Verdicts) save(ctx context.Context, t *track, part clean.Part, must boo
 	if err := v.store.AddVerdicts(ctx, t.id, part); err != nil {
 		return err
 	}
-	v.count(&part)
+	if t == v.live {
+		v.count(&part)
+	}
 	t.judged = part.Upto
 	return nil
 }

@@ -136,6 +136,29 @@ func TestChangedRules(t *testing.T) {
 	}
 }
 
+// TestVerdictsFail returns the store's error, and goes on when it is mended.
+func TestVerdictsFail(t *testing.T) {
+	db := openStore(t)
+	_, err := db.AppendEvents(t.Context(), dirtyEvents(1))
+	must(t, err)
+	target := &stopping{db, 0}
+	v := ingest.NewVerdicts(ingest.VerdictsConfig{Settings: clean.Defaults(), Slice: 400}, target)
+	for range 2 {
+		if err := v.CatchUp(t.Context(), nil); !errors.Is(err, errDisk) {
+			t.Fatal(err)
+		}
+	}
+	target.left = 1000
+	must(t, v.CatchUp(t.Context(), nil))
+	other := openStore(t)
+	_, err = other.AppendEvents(t.Context(), dirtyEvents(1))
+	must(t, err)
+	must(t, ingest.NewVerdicts(ingest.VerdictsConfig{Settings: clean.Defaults()}, other).CatchUp(t.Context(), nil))
+	if !maps.Equal(verdicts(t, db), verdicts(t, other)) {
+		t.Error("after failures, verdicts differ")
+	}
+}
+
 // TestFollowers judge one log in two processes while it grows, and tell whom
 // it concerns.
 func TestFollowers(t *testing.T) {

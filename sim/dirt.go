@@ -32,6 +32,9 @@ type Row struct {
 	Truth   kindred.Verdict
 }
 
+// pushed is how many products programs push.
+const pushed = 10
+
 // dirtDays is the last part of the history, in which programs and crowds act.
 const dirtDays = 14
 
@@ -122,8 +125,8 @@ func (s *Shop) program(rng *rand.Rand, sort int, user kindred.UserID) iter.Seq[k
 		return s.clicks(rng, user, at, 150, steady(45, 0.2))
 	case 4: // slow, at random, and never asleep
 		return s.clicks(rng, user, at, 500, random(1200))
-	case 5: // to make one product look wanted
-		return oneOf(s.clicks(rng, user, at, 80, random(15)), s.items[rng.IntN(len(s.items))].item.ID)
+	case 5: // to make one product look wanted: several programs push the same few
+		return oneOf(s.clicks(rng, user, at, 150, random(15)), s.items[rng.IntN(min(pushed, len(s.items)))].item.ID)
 	default: // once an hour
 		return s.clicks(rng, user, at, 120, steady(3600, 0.1))
 	}

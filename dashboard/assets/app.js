@@ -3,6 +3,7 @@
 
 import { ApiError, forgetKey, get, hasKey, setKey, takeKey } from "./api.js";
 import { fill, h } from "./dom.js";
+import { data } from "./data.js";
 import { overview } from "./overview.js";
 import { tryIt } from "./tryit.js";
 
@@ -10,7 +11,8 @@ const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 const status = document.getElementById("status");
 const forget = document.getElementById("forget");
-const pages = { "#/overview": overview, "#/try": tryIt };
+const pages = { "#/overview": overview, "#/try": tryIt, "#/data": data };
+const titles = { "#/overview": "Overview", "#/try": "Try it", "#/data": "Data" };
 let close = () => {};
 
 /** report shows an error, or clears it when there is none. */
@@ -76,7 +78,7 @@ function open() {
     if (link.getAttribute("href") === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = name === "#/try" ? "Try it · Kindred" : "Overview · Kindred";
+  document.title = `${titles[name]} · Kindred`;
   fill(main);
   close = pages[name](main, report);
 }

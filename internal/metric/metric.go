@@ -13,8 +13,8 @@ type Metrics struct {
 	Registry *prometheus.Registry
 	// IngestEvents counts events by outcome: accepted, duplicate, rejected.
 	IngestEvents *prometheus.CounterVec
-	// Verdicts counts the marks that cleaning made, by reason; FlaggedUsers the
-	// users whose events all have one.
+	// Verdicts counts the marks that cleaning made as events came, by reason;
+	// FlaggedUsers the users whose events all have one.
 	Verdicts, FlaggedUsers *prometheus.CounterVec
 	// Lists counts answered lists by what was asked: user, session, similar,
 	// popular, trending.

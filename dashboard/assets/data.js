@@ -1,0 +1,101 @@
+// The data page: what cleaning found, with examples, and what may be done
+// about it.
+
+import { get, post, query } from "./api.js";
+import { announce, count, fill, h, said, skeleton, state } from "./dom.js";
+
+const every = 3000; // ms between two looks
+const examples = 12;
+
+/** what each reason means, for people. */
+const meaning = {
+  near_duplicate: "the same user did the same again within seconds; the later one counts",
+  bot: "the user is a program",
+  accidental_view: "left at once",
+  abandoned_session: "the session led to nothing",
+  placeholder: "no real user or item: null, undefined, 0 …",
+  misdated: "the time cannot be right",
+  unknown_item: "the item is not in the catalogue",
+  outside_validity: "the item was not available then",
+  unjoined: "names a list nobody was shown",
+  released: "overruled by someone",
+};
+
+/** data fills the element and returns what stops it. */
+export function data(main, report) {
+  const tiles = h("section", { class: "tiles", "aria-label": "Figures" }, skeleton(4, "tile"));
+  const reasons = h("div", { class: "scroll" }, skeleton(1, "block"));
+  const list = h("div", { class: "scroll" });
+  const heading = h("h2", null, "Examples");
+  const run = h("button", { class: "quiet", onclick: act(() => post("/v1/cleaning/run"), "Judging all events anew") }, "Judge all anew");
+  let chosen, timer, stopped = false;
+  fill(main, h("h1", { class: "hidden-text" }, "Data"), tiles,
+    h("section", { class: "panel" }, h("h2", null, "What cleaning found", run), reasons),
+    h("section", { class: "panel" }, heading, list));
+
+  function act(fn, text) {
+    return async () => {
+      try {
+        await fn();
+        announce(text);
+        await look();
+        report(null);
+      } catch (err) {
+        report(err);
+      }
+    };
+  }
+
+  async function look() {
+    const c = await get("/v1/cleaning");
+    const left = c.events - c.accepted;
+    fill(tiles, tile("Events", count(c.events), `${count(c.judged)} of ${count(c.end)} places judged`),
+      tile("Count", count(c.accepted), "for training, metrics and histories"),
+      tile("Left out", count(left), c.events ? `${(100 * left / c.events).toFixed(1)} %` : ""),
+      tile("Generation", String(c.generation || "–"), c.next ? `${c.next.generation} in the making: ${Math.floor(100 * c.next.judged / Math.max(c.end, 1))} %` : `rules ${c.rules}`));
+    const rows = Object.entries(c.reasons).sort((a, b) => b[1] - a[1]);
+    if (!rows.length) {
+      fill(reasons, state("Nothing was found", c.events ? "All events count." : "There are no events yet."));
+      fill(list);
+      return;
+    }
+    chosen = c.reasons[chosen] ? chosen : rows[0][0];
+    fill(reasons, h("table", null, h("thead", null, h("tr", null, ["Reason", "Events", "", "Meaning", ""].map((t) => h("th", { scope: "col" }, t)))),
+      h("tbody", null, rows.map(([reason, n]) => h("tr", null,
+        h("td", null, said(reason)), h("td", null, count(n)), h("td", { class: "muted" }, c.refused.includes(reason) ? "left out" : "counts"),
+        h("td", { class: "muted" }, meaning[reason] ?? ""),
+        h("td", null, h("button", { class: "quiet", "aria-label": `Examples of ${said(reason)}`, onclick: act(async () => { chosen = reason; }, `Examples of ${said(reason)}`) }, "Examples")))))));
+    await lookAtExamples();
+  }
+
+  async function lookAtExamples() {
+    const reason = chosen;
+    const page = await get(query("/v1/quarantine", { reason, limit: examples }));
+    if (reason !== chosen) return;
+    fill(heading, `Examples: ${said(reason)}`);
+    fill(list, h("table", null, h("thead", null, h("tr", null, ["User", "Item", "Kind", "Time", "Verdict", "Why"].map((t) => h("th", { scope: "col" }, t)))),
+      h("tbody", null, page.events.map((e) => h("tr", null, h("td", null, e.user), h("td", null, e.item ?? ""), h("td", null, said(e.kind)),
+        h("td", { class: "muted" }, e.time.slice(0, 19).replace("T", " ")), h("td", null, e.verdict.map(said).join(", ")), h("td", { class: "muted" }, e.why ?? ""))))));
+  }
+
+  async function tick() {
+    if (!document.hidden) {
+      try {
+        await look();
+        if (!stopped) report(null);
+      } catch (err) {
+        if (!stopped) report(err);
+      }
+    }
+    if (!stopped) timer = setTimeout(tick, every);
+  }
+  tick();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+function tile(name, value, note) {
+  return h("div", { class: "panel tile" }, h("h2", null, name), h("strong", null, value), h("span", { class: "muted" }, note));
+}
