@@ -13,6 +13,8 @@ type verdicts struct {
 	conn       *conn
 	generation int64 // the live one; 0: none
 	isListed   bool  // there is a catalogue
+	isMarked   bool  // there are marks
+	isReleased bool  // there are events released
 
 	isWhole         bool                         // users holds everyone of whom something is said
 	users           map[int64][2]kindred.Verdict // what is flagged and what released
@@ -74,24 +76,29 @@ func (v *verdicts) user(id int64) (said [2]kindred.Verdict, err error) {
 const selectUserVerdict = `SELECT (SELECT reasons FROM flags WHERE generation = ? AND user = ?),
 	(SELECT reasons FROM released_users WHERE user = ?)`
 
-// readHead reads which generation is live and whether there is a catalogue.
+// readHead reads which generation is live and what there is to look for.
 func (v *verdicts) readHead() error {
 	return v.conn.rows(func(row []driver.Value) error {
 		v.generation, v.isListed = intOf(row[0]), intOf(row[1]) == 1
+		v.isMarked, v.isReleased = intOf(row[2]) == 1, intOf(row[3]) == 1
 		return nil
 	}, selectHead)
 }
 
-const selectHead = "SELECT (SELECT id FROM generations WHERE stage = 1), EXISTS (SELECT 1 FROM items WHERE stage = 1)"
+const selectHead = "SELECT (SELECT id FROM generations WHERE stage = 1), EXISTS (SELECT 1 FROM items WHERE stage = 1), " +
+	"EXISTS (SELECT 1 FROM marks), EXISTS (SELECT 1 FROM released_events)"
 
 // of returns the verdict of the event at a place in the log, of a user, an
 // item (0: none) and a time.
 func (v *verdicts) of(seq, user, item, time int64) (kindred.Verdict, error) {
-	reasons, err := v.marks.at(v.conn, seq)
-	if err != nil {
-		return 0, err
+	var reasons, released kindred.Verdict
+	var err error
+	if v.isMarked {
+		reasons, err = v.marks.at(v.conn, seq)
 	}
-	released, err := v.releases.at(v.conn, seq)
+	if err == nil && v.isReleased {
+		released, err = v.releases.at(v.conn, seq)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -213,9 +220,12 @@ func userVerdicts(c *conn, moments []moment, events []kindred.Event) error {
 			return nil
 		}
 	}
-	err := c.rows(add(func(i int64) *kindred.Verdict { return &events[i].Verdict }),
-		"SELECT j.key, m.reasons FROM json_each(?) j CROSS JOIN marks m ON m.generation = ? AND m.seq = j.value", places, v.generation)
-	if err == nil {
+	var err error
+	if v.isMarked {
+		err = c.rows(add(func(i int64) *kindred.Verdict { return &events[i].Verdict }),
+			"SELECT j.key, m.reasons FROM json_each(?) j CROSS JOIN marks m ON m.generation = ? AND m.seq = j.value", places, v.generation)
+	}
+	if err == nil && v.isReleased {
 		err = c.rows(add(func(i int64) *kindred.Verdict { return &released[i] }),
 			"SELECT j.key, r.reasons FROM json_each(?) j CROSS JOIN released_events r ON r.seq = j.value", places)
 	}
