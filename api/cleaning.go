@@ -25,6 +25,11 @@ type Quarantine interface {
 	Release(ctx context.Context, q store.QuarantineQuery) (int64, error)
 }
 
+// Histories are told of users whose verdicts changed; nil stands for all.
+type Histories interface {
+	VerdictsChanged(users []kindred.UserID)
+}
+
 type cleaningBody struct {
 	clean.Status
 	Refused  []string         `json:"refused" doc:"Reasons that keep an event from training, metrics and histories."`
@@ -97,7 +102,8 @@ func (s *Server) cleaningRoutes() []route {
 				{name: "item", kind: "string", detail: "Only of this item.", example: "mug-red"},
 				{name: "from", kind: "string", detail: "Only from this time on (RFC 3339).", example: "2026-01-01T00:00:00Z"},
 				{name: "to", kind: "string", detail: "Only before this time.", example: "2026-02-01T00:00:00Z"},
-				limitParam(maxPage), {name: "after", kind: "integer", detail: "Only events behind this place in the log.", example: 0},
+				limitParam(maxPage),
+				{name: "after", kind: "integer", detail: "Only events behind this place in the log.", example: 0},
 			},
 			answers: []answer{{http.StatusOK, quarantineBody{Events: []quarantinedBody{{
 				Seq: 7, EventID: "e7", User: "u42", Item: "mug-red", Kind: kindred.View, Value: 1, Time: moment, Verdict: []string{"bot"}, Why: "240 events in a minute",
@@ -222,7 +228,7 @@ func (s *Server) quarantineQuery(ctx context.Context, q query) (ask store.Quaran
 	}
 	var texts [2]string
 	for i, name := range []string{"user", "item"} {
-		if texts[i], err = q.text(name, kindred.MaxID); err != nil {
+		if texts[i], err = q.text(name); err != nil {
 			return ask, err
 		}
 	}
@@ -272,7 +278,7 @@ func (s *Server) releaseQuarantine(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.deps.Live.VerdictsChanged(nil)
+	s.deps.Histories.VerdictsChanged(nil)
 	s.counted.forget()
 	return answerJSON(w, http.StatusOK, releasedBody{released})
 }

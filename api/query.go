@@ -73,10 +73,10 @@ func (q query) flag(name string) (bool, error) {
 	}
 }
 
-// text returns a text of bounded length.
-func (q query) text(name string, limit int) (string, error) {
-	if len(q[name]) > limit {
-		return "", invalid("the query is not valid", fault{"query." + name, fmt.Sprintf("has more than %d bytes", limit)})
+// text returns a text as long as an identifier may be.
+func (q query) text(name string) (string, error) {
+	if len(q[name]) > kindred.MaxID {
+		return "", invalid("the query is not valid", fault{"query." + name, fmt.Sprintf("has more than %d bytes", kindred.MaxID)})
 	}
 	return q[name], nil
 }
@@ -105,13 +105,13 @@ func (q query) page() (p page, err error) {
 	if p.limit, err = q.integer("limit", defaultPage, 1, maxPage); err != nil {
 		return p, err
 	}
-	if p.after, err = q.text("after", kindred.MaxID); err != nil {
+	if p.after, err = q.text("after"); err != nil {
 		return p, err
 	}
-	if p.category, err = q.text("category", kindred.MaxID); err != nil {
+	if p.category, err = q.text("category"); err != nil {
 		return p, err
 	}
-	p.search, err = q.text("q", kindred.MaxID)
+	p.search, err = q.text("q")
 	return p, err
 }
 

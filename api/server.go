@@ -61,6 +61,7 @@ type Deps struct {
 	Features    Features
 	Cleaning    Cleaning
 	Quarantine  Quarantine
+	Histories   Histories
 	Metrics     *metric.Metrics
 	Activity    *Activity    // also to be given to ingest, as an observer
 	Dashboard   http.Handler // serves / and /assets/
@@ -89,7 +90,6 @@ type Live interface {
 	ItemDeleted(id kindred.ItemID)
 	UsersChanged(users []kindred.User)
 	UserErased(id kindred.UserID)
-	VerdictsChanged(users []kindred.UserID)
 	UsersMerged(ctx context.Context, ids ...kindred.UserID) error
 	Reload(ctx context.Context) error
 }

@@ -40,6 +40,7 @@ var (
 	_ api.Features     = (*featurestore.Service)(nil)
 	_ api.Cleaning     = (*ingest.Verdicts)(nil)
 	_ api.Quarantine   = (*store.DB)(nil)
+	_ api.Histories    = (*recommend.Service)(nil)
 
 	_ ingest.Observer     = (*featurestore.Service)(nil)
 	_ ingest.Observer     = (*ingest.Verdicts)(nil)

@@ -131,7 +131,7 @@ func (v *Verdicts) CatchUp(ctx context.Context, progress func(done, end int64)) 
 	}
 	v.work.Lock()
 	defer v.work.Unlock()
-	return v.save(ctx, v.live, clean.Part{}, true)
+	return v.save(ctx, v.live, clean.Part{})
 }
 
 // Rerun begins to judge all events anew, by the rules there are; Run or
@@ -205,18 +205,24 @@ func (v *Verdicts) step(ctx context.Context, progress func(done, end int64)) (mo
 		v.tell(progress, done, end)
 		return more, nil
 	}
+	return true, v.build(ctx, next, end, progress)
+}
+
+// build judges a slice of the next generation, and puts it live when it has
+// caught up.
+func (v *Verdicts) build(ctx context.Context, next clean.Generation, end int64, progress func(done, end int64)) (err error) {
 	if v.next, err = v.track(ctx, v.next, next); err != nil {
-		return false, err
+		return err
 	}
-	moreOfNext, err := v.advance(ctx, v.next, false)
+	more, err := v.advance(ctx, v.next, false)
 	if err != nil {
-		return false, err
+		return err
 	}
 	v.tell(progress, v.next.judge.Seq(), end)
-	if !moreOfNext {
-		return true, v.turn(ctx, end)
+	if more {
+		return nil
 	}
-	return true, nil
+	return v.turn(ctx, end)
 }
 
 func (*Verdicts) tell(progress func(done, end int64), done, end int64) {
@@ -227,7 +233,7 @@ func (*Verdicts) tell(progress func(done, end int64), done, end int64) {
 
 // turn puts the next generation live.
 func (v *Verdicts) turn(ctx context.Context, end int64) error {
-	if err := v.save(ctx, v.next, clean.Part{}, true); err != nil {
+	if err := v.save(ctx, v.next, clean.Part{}); err != nil {
 		return err
 	}
 	if err := v.store.SwitchGeneration(ctx, v.next.id); err != nil {
@@ -282,8 +288,8 @@ func (v *Verdicts) advance(ctx context.Context, t *track, isLive bool) (more boo
 		}
 		return nil
 	})
-	if err == nil {
-		err = v.save(ctx, t, part, n == v.cfg.Slice)
+	if isMuch := t.judge.Seq()-t.judged >= unsavedMost; err == nil && (isMuch || n == v.cfg.Slice || len(part.Marks)+len(part.Flags) > 0) {
+		err = v.save(ctx, t, part)
 	}
 	if err != nil {
 		v.live, v.next = nil, nil // the judge is ahead of what is stored
@@ -297,16 +303,12 @@ func (v *Verdicts) advance(ctx context.Context, t *track, isLive bool) (more boo
 	return n == v.cfg.Slice, nil
 }
 
-// save stores a part. That nothing was found in a few events need not be
-// stored, unless it must.
-func (v *Verdicts) save(ctx context.Context, t *track, part clean.Part, must bool) error {
-	if t == nil {
+// save stores a part, and how far its track is.
+func (v *Verdicts) save(ctx context.Context, t *track, part clean.Part) error {
+	if t == nil || t.judge.Seq() <= t.judged {
 		return nil
 	}
 	part.Upto = t.judge.Seq()
-	if unsaved := part.Upto - t.judged; unsaved <= 0 || !must && unsaved < unsavedMost && len(part.Marks)+len(part.Flags) == 0 {
-		return nil
-	}
 	if part.Upto-t.snapshotAt >= snapshotEvery {
 		part.Snapshot = t.judge.Snapshot()
 		t.snapshotAt = part.Upto

@@ -101,7 +101,8 @@ type stopping struct {
 }
 
 func (s *stopping) AddVerdicts(ctx context.Context, id int64, part clean.Part) error {
-	if s.left--; s.left < 0 {
+	s.left--
+	if s.left < 0 {
 		return errDisk
 	}
 	return s.DB.AddVerdicts(ctx, id, part)
