@@ -52,6 +52,16 @@ func (h *History) Add(e *kindred.Event) {
 	}
 }
 
+// Reserve makes room for so many events more, so that adding them does not
+// copy those before.
+func (h *History) Reserve(n int) {
+	h.user, h.item = slices.Grow(h.user, n), slices.Grow(h.item, n)
+	h.kind, h.time, h.value = slices.Grow(h.kind, n), slices.Grow(h.time, n), slices.Grow(h.value, n)
+	if h.plan.tracks[Session] != nil {
+		h.session = slices.Grow(h.session, n)
+	}
+}
+
 // Write takes note of a written value.
 func (h *History) Write(w *Written) { h.told[w.Entity].put(h.plan, w) }
 

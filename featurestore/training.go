@@ -21,6 +21,9 @@ type Labels struct {
 	feature.Rows
 	Values   []float64
 	Requests []string // the lists that rows were shown in; nil: none
+	// Events is how many events are stored, about, for room to be made; 0 if
+	// that is not known.
+	Events int64
 }
 
 func (l *Labels) add(user kindred.UserID, item kindred.ItemID, at time.Time, value float64) {
@@ -113,16 +116,16 @@ func (s *Service) ShownLabels(ctx context.Context, db Past, span store.EventRang
 type Table func(columns []format.BlockColumn, rows int) error
 
 // blockRows is how many rows are computed and written at a time.
-const blockRows = 1 << 18
+const blockRows = 1 << 17
 
 // TrainingSet writes labels with the values of features as they were before
 // each label's moment, and gathers their statistics. Memory: 40 bytes an event,
-// and that of a block of 262,144 rows.
+// and that of a block of 131,072 rows.
 func (s *Service) TrainingSet(ctx context.Context, refs []feature.Ref, labels *Labels, write Table) (all Summaries, err error) {
 	if len(labels.Times) == 0 {
 		return nil, kindred.Errorf(kindred.Invalid, "there are no labels to make a training set of")
 	}
-	history, err := s.History(ctx, refs)
+	history, err := s.History(ctx, refs, labels.Events)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +143,9 @@ func (s *Service) TrainingSet(ctx context.Context, refs []feature.Ref, labels *L
 	return all, nil
 }
 
-// History reads what the values of features follow from.
-func (s *Service) History(ctx context.Context, refs []feature.Ref) (*feature.History, error) {
+// History reads what the values of features follow from; events is about how
+// many there are.
+func (s *Service) History(ctx context.Context, refs []feature.Ref, events int64) (*feature.History, error) {
 	plan, err := s.plan.Narrow(refs)
 	if err != nil {
 		return nil, err
@@ -170,6 +174,7 @@ func (s *Service) History(ctx context.Context, refs []feature.Ref) (*feature.His
 	if !plan.CountsEvents() {
 		return history, nil
 	}
+	history.Reserve(int(events))
 	return history, s.store.EventsAfter(ctx, 0, math.MaxInt, func(_ int64, e *kindred.Event) error {
 		if s.accept.Accepts(e.Verdict) {
 			history.Add(e)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	"kindred"
@@ -26,6 +27,10 @@ func (*featuresTrainingSetCmd) Help() string {
 		"--from-log gives exactly what was served, events that came late left out as they were then."
 }
 
+// gcPercent has garbage collected earlier than usual: the events of the whole
+// log are in memory, and twice as much is not to be needed.
+const gcPercent = 40
+
 // madeSet is the outcome of training-set.
 type madeSet struct {
 	Path         string        `json:"path"`
@@ -38,6 +43,7 @@ type madeSet struct {
 func (c *featuresTrainingSetCmd) Run(ctx context.Context, g *cli, out *output) error {
 	return withFeatures(ctx, g, out, func(e *engine.Engine, s *featurestore.Service) error {
 		start := time.Now()
+		debug.SetGCPercent(gcPercent)
 		refs, err := refsOf(s.Plan(), c.Set)
 		if err != nil {
 			return err
@@ -50,6 +56,11 @@ func (c *featuresTrainingSetCmd) Run(ctx context.Context, g *cli, out *output) e
 		if err != nil {
 			return err
 		}
+		counts, err := e.Store.Counts(ctx)
+		if err != nil {
+			return err
+		}
+		labels.Events = counts.Events
 		made := madeSet{Path: c.Out, Features: len(refs)}
 		err = writeTable(c.Out, func(write featurestore.Table) error {
 			counted := func(columns []format.BlockColumn, rows int) error {
