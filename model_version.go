@@ -26,12 +26,22 @@ type ModelVersion struct {
 	Seed        uint64             `json:"seed"`
 	Signals     json.RawMessage    `json:"signals,omitempty"` // how events became weights, as JSON
 	Data        DataRange          `json:"data"`
-	Metrics     map[string]float64 `json:"metrics"`  // on the hold-out: "ndcg@20": 0.13
-	Baseline    map[string]float64 `json:"baseline"` // popularity on the same hold-out
+	Metrics     map[string]float64 `json:"metrics"`          // on the hold-out: "ndcg@20": 0.13
+	Baseline    map[string]float64 `json:"baseline"`         // popularity on the same hold-out
+	Checks      *DataChecks        `json:"checks,omitempty"` // of the data, before
 	CodeVersion string             `json:"code_version"`
 	TrainTime   time.Duration      `json:"train_time_ns"`
 	Artefact    string             `json:"artefact_xxh3"` // hash of the artefact's bytes
 	Bytes       int64              `json:"artefact_bytes"`
+}
+
+// DataChecks is how the checks of the data came out before a model was learned
+// from them.
+type DataChecks struct {
+	At         time.Time `json:"at"`
+	Errors     []string  `json:"errors"` // names of checks
+	Warnings   []string  `json:"warnings"`
+	Overridden bool      `json:"overridden"` // somebody had it learned in spite of errors
 }
 
 // DataRange is what a model was learned from.

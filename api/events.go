@@ -32,11 +32,12 @@ type batchBody struct {
 
 type eventAnswer struct {
 	ID     string `json:"event_id" example:"order-1001-line-1"`
-	Status string `json:"status" enum:"accepted,duplicate"`
+	Status string `json:"status" enum:"accepted,duplicate,valid"`
 }
 
 type batchAnswer struct {
 	Accepted   int         `json:"accepted"`
+	Valid      int         `json:"valid,omitempty" doc:"With validate_only: rows that would be accepted."`
 	Duplicates int         `json:"duplicates"`
 	Rejected   int         `json:"rejected"`
 	Results    []rowAnswer `json:"results"`
@@ -45,7 +46,7 @@ type batchAnswer struct {
 type rowAnswer struct {
 	Index  int     `json:"index"`
 	ID     string  `json:"event_id,omitempty"`
-	Status string  `json:"status" enum:"accepted,duplicate,rejected"`
+	Status string  `json:"status" enum:"accepted,duplicate,rejected,valid"`
 	Errors []fault `json:"errors,omitempty"`
 }
 
@@ -64,16 +65,22 @@ func (s *Server) eventRoutes() []route {
 			method: http.MethodPost, path: "/v1/events", scope: ScopeWrite, handle: s.postEvent, tag: "Events",
 			summary: "Store an event",
 			detail:  "Answers only after the event is durable. An event_id that is already stored changes nothing and is answered with status duplicate.",
+			query:   []param{validateOnlyParam()},
 			body:    example,
-			answers: []answer{{http.StatusAccepted, eventAnswer{"order-1001-line-1", "accepted"}}},
+			answers: []answer{
+				{http.StatusAccepted, eventAnswer{"order-1001-line-1", accepted}}, {http.StatusOK, eventAnswer{"order-1001-line-1", valid}},
+			},
 		},
 		{
 			method: http.MethodPost, path: "/v1/events/batch", scope: ScopeWrite, handle: s.postBatch, tag: "Events",
 			summary: "Store up to 10,000 events",
 			detail:  "Each row is accepted or rejected by itself; if all are rejected the answer is 422.",
-			query:   []param{{name: "results", kind: "string", detail: "`rejected` leaves only the rejected rows in results.", example: "rejected"}},
+			query:   []param{{name: "results", kind: "string", detail: "`rejected` leaves only the rejected rows in results.", example: "rejected"}, validateOnlyParam()},
 			body:    batchBody{[]eventBody{example}},
-			answers: []answer{{http.StatusAccepted, batchAnswer{Accepted: 1, Results: []rowAnswer{{ID: "order-1001-line-1", Status: "accepted"}}}}},
+			answers: []answer{
+				{http.StatusAccepted, batchAnswer{Accepted: 1, Results: []rowAnswer{{ID: "order-1001-line-1", Status: accepted}}}},
+				{http.StatusOK, batchAnswer{Valid: 1, Results: []rowAnswer{{ID: "order-1001-line-1", Status: valid}}}},
+			},
 		},
 		{
 			method: http.MethodGet, path: "/v1/users/{id}/events", scope: ScopeAdmin, handle: s.getEvents, tag: "Events",
@@ -87,11 +94,12 @@ func (s *Server) eventRoutes() []route {
 const maxEventsPage = 1000
 
 func (s *Server) postEvent(w *recorder, r *http.Request) error {
-	if _, err := readQuery(r); err != nil {
+	_, only, err := writeQuery(r)
+	if err != nil {
 		return err
 	}
 	var event kindred.Event
-	err := s.withBody(w, r, func(body []byte) error {
+	err = s.withBody(w, r, func(body []byte) error {
 		in := newReader(body)
 		event = in.event()
 		if err := in.end(); err != nil {
@@ -105,6 +113,9 @@ func (s *Server) postEvent(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if only {
+		return s.answerValid(r.Context(), w, &event)
+	}
 	outcomes, err := s.deps.Events.Accept(r.Context(), []kindred.Event{event})
 	if err != nil {
 		return err
@@ -116,7 +127,7 @@ func (s *Server) postEvent(w *recorder, r *http.Request) error {
 }
 
 func (s *Server) postBatch(w *recorder, r *http.Request) error {
-	query, err := readQuery(r, "results")
+	query, only, err := writeQuery(r, "results")
 	if err != nil {
 		return err
 	}
@@ -132,7 +143,14 @@ func (s *Server) postBatch(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(rows.events) > 0 {
+	status := http.StatusAccepted
+	switch {
+	case only:
+		if err := s.settleValid(r.Context(), &rows); err != nil {
+			return err
+		}
+		status = http.StatusOK
+	case len(rows.events) > 0:
 		outcomes, err := s.deps.Events.Accept(r.Context(), rows.events)
 		if err != nil {
 			return err
@@ -146,7 +164,7 @@ func (s *Server) postBatch(w *recorder, r *http.Request) error {
 	if results == "rejected" {
 		reply.Results = slices.DeleteFunc(reply.Results, func(row rowAnswer) bool { return row.Status != rejected })
 	}
-	return answerJSON(w, http.StatusAccepted, reply)
+	return answerJSON(w, status, reply)
 }
 
 // The words for what became of a row.
@@ -191,6 +209,8 @@ func (b *batch) answer() batchAnswer {
 		switch row.Status {
 		case accepted:
 			reply.Accepted++
+		case valid:
+			reply.Valid++
 		case duplicate:
 			reply.Duplicates++
 		default:

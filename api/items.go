@@ -66,6 +66,7 @@ type itemsBatch struct {
 // putAnswer says what became of a batch of items or users.
 type putAnswer struct {
 	Stored   int      `json:"stored"`
+	Valid    int      `json:"valid,omitempty" doc:"With validate_only: rows that would be stored."`
 	Rejected int      `json:"rejected"`
 	Results  []putRow `json:"results" doc:"The rejected rows."`
 }
@@ -104,6 +105,7 @@ func (s *Server) itemRoutes() []route {
 	return []route{
 		{
 			method: http.MethodPut, path: "/v1/items/{id}", scope: ScopeWrite, handle: s.putItem, tag: "Items",
+			query:   []param{validateOnlyParam()},
 			summary: "Store an item", detail: "Replaces the whole item, if there is one.",
 			body: fields, answers: []answer{{http.StatusOK, example}},
 		},
@@ -118,6 +120,7 @@ func (s *Server) itemRoutes() []route {
 		},
 		{
 			method: http.MethodPost, path: "/v1/items/batch", scope: ScopeWrite, handle: s.postItems, tag: "Items",
+			query:   []param{validateOnlyParam()},
 			summary: "Store up to 10,000 items", detail: "Each row is stored or rejected by itself; if all are rejected the answer is 422.",
 			body: itemsBatch{[]itemBody{example}}, answers: []answer{{http.StatusOK, putAnswer{Stored: 1, Results: []putRow{}}}},
 		},
@@ -204,6 +207,10 @@ func (s *Server) putItem(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	_, only, err := writeQuery(r)
+	if err != nil {
+		return err
+	}
 	var item kindred.Item
 	err = s.withBody(w, r, func(body []byte) error {
 		in := newReader(body)
@@ -212,6 +219,9 @@ func (s *Server) putItem(w *recorder, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if only {
+		return answerJSON(w, http.StatusOK, newItemBody(item))
 	}
 	item.UpdatedAt = s.now().UTC().Truncate(time.Millisecond)
 	if err := s.deps.Items.PutItems(r.Context(), []kindred.Item{item}); err != nil {
@@ -289,9 +299,13 @@ func (s *Server) listItems(w *recorder, r *http.Request) error {
 }
 
 func (s *Server) postItems(w *recorder, r *http.Request) error {
+	_, only, err := writeQuery(r)
+	if err != nil {
+		return err
+	}
 	var items []kindred.Item
 	var reply putAnswer
-	err := s.withBody(w, r, func(body []byte) (err error) {
+	err = s.withBody(w, r, func(body []byte) (err error) {
 		items, reply, err = readRows(body, "items", func(in *reader) (kindred.Item, string, []kindred.FieldError) {
 			item := in.item("")
 			faults := s.deps.Events.ValidateItem(&item)
@@ -301,6 +315,9 @@ func (s *Server) postItems(w *recorder, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if only {
+		return answerJSON(w, http.StatusOK, reply.unstored())
 	}
 	now := s.now().UTC().Truncate(time.Millisecond)
 	for i := range items {

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -65,14 +66,23 @@ func describe(version string, routes []route) ([]byte, error) {
 	return json.Marshal(doc)
 }
 
-// schemaName names a schema after its type: itemBody is Item.
+// schemaName names a schema after its type: itemBody is Item, and a type of
+// another package is named by that, too: check.Report is CheckReport.
 func schemaName(t reflect.Type, hint string) string {
 	name := strings.TrimSuffix(huma.DefaultSchemaNamer(t, hint), "Body")
 	if name == "" {
 		return hint
 	}
-	return strings.ToUpper(name[:1]) + name[1:]
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if room := strings.TrimPrefix(t.PkgPath(), "kindred/"); t.Name() != "" && room != "api" && room != t.PkgPath() {
+		name = upper(path.Base(room)) + upper(name)
+	}
+	return upper(name)
 }
+
+func upper(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 func operation(schemas huma.Registry, rt route) (*huma.Operation, error) {
 	op := &huma.Operation{

@@ -62,6 +62,7 @@ type Deps struct {
 	Cleaning    Cleaning
 	Quarantine  Quarantine
 	Histories   Histories
+	Checks      Checks
 	Metrics     *metric.Metrics
 	Activity    *Activity    // also to be given to ingest, as an observer
 	Dashboard   http.Handler // serves / and /assets/
@@ -73,6 +74,7 @@ type Deps struct {
 type Events interface {
 	Accept(ctx context.Context, events []kindred.Event) ([]ingest.Outcome, error)
 	ValidateItem(item *kindred.Item) []kindred.FieldError
+	Validate(ctx context.Context, events []kindred.Event) ([]ingest.Outcome, error)
 }
 
 // Recommender is the read path.
@@ -211,6 +213,7 @@ func (d *Deps) complete() error {
 		{"Stored", d.Stored == nil},
 		{"Models", d.Models == nil},
 		{"Features", d.Features == nil},
+		{"Checks", d.Checks == nil},
 		{"Metrics", d.Metrics == nil},
 		{"Activity", d.Activity == nil},
 		{"Dashboard", d.Dashboard == nil},

@@ -41,6 +41,7 @@ func (s *Server) userRoutes() []route {
 	return []route{
 		{
 			method: http.MethodPut, path: "/v1/users/{id}", scope: ScopeWrite, handle: s.putUser, tag: "Users",
+			query:   []param{validateOnlyParam()},
 			summary: "Store a user", detail: "Replaces the user's attributes. A user need not be stored: the first event makes one.",
 			body: userFields{example.Attributes}, answers: []answer{{http.StatusOK, example}},
 		},
@@ -55,6 +56,7 @@ func (s *Server) userRoutes() []route {
 		},
 		{
 			method: http.MethodPost, path: "/v1/users/batch", scope: ScopeWrite, handle: s.postUsers, tag: "Users",
+			query:   []param{validateOnlyParam()},
 			summary: "Store up to 10,000 users", detail: "Each row is stored or rejected by itself; if all are rejected the answer is 422.",
 			body: usersBatch{[]userBody{example}}, answers: []answer{{http.StatusOK, putAnswer{Stored: 1, Results: []putRow{}}}},
 		},
@@ -95,6 +97,10 @@ func (s *Server) putUser(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	_, only, err := writeQuery(r)
+	if err != nil {
+		return err
+	}
 	var user kindred.User
 	err = s.withBody(w, r, func(body []byte) error {
 		in := newReader(body)
@@ -103,6 +109,9 @@ func (s *Server) putUser(w *recorder, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if only {
+		return answerJSON(w, http.StatusOK, newUserBody(user))
 	}
 	user.UpdatedAt = s.now().UTC().Truncate(time.Millisecond)
 	users := []kindred.User{user}
@@ -155,9 +164,13 @@ func (s *Server) eraseUser(w *recorder, r *http.Request) error {
 }
 
 func (s *Server) postUsers(w *recorder, r *http.Request) error {
+	_, only, err := writeQuery(r)
+	if err != nil {
+		return err
+	}
 	var users []kindred.User
 	var reply putAnswer
-	err := s.withBody(w, r, func(body []byte) (err error) {
+	err = s.withBody(w, r, func(body []byte) (err error) {
 		users, reply, err = readRows(body, "users", func(in *reader) (kindred.User, string, []kindred.FieldError) {
 			user := in.user("")
 			faults := ingest.ValidateUser(&user)
@@ -167,6 +180,9 @@ func (s *Server) postUsers(w *recorder, r *http.Request) error {
 	})
 	if err != nil {
 		return err
+	}
+	if only {
+		return answerJSON(w, http.StatusOK, reply.unstored())
 	}
 	now := s.now().UTC().Truncate(time.Millisecond)
 	for i := range users {

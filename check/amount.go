@@ -31,6 +31,12 @@ func amountChecks() []Check {
 			Advice: "mend the rows at their source, or say which column is what by --column", find: findRejected,
 		},
 		{
+			Name: "events_refused", Group: group, Severity: Warning, Limit: 0.2, ErrorAbove: 0.95, Unit: unitShare,
+			Figure:  "events with a verdict of cleaning that training refuses, of all",
+			Meaning: "a large part of the data teaches nothing", Advice: "look at the verdicts; mend the source, or the rule that finds too much",
+			find: func(c *Collector) finding { return of(c.events.refused, c.events.count, c.events.refusedExamples) },
+		},
+		{
 			Name: "users_single", Group: group, Severity: Info, Limit: 0.5, Unit: unitShare, Figure: "users with a single event, of all users",
 			Meaning: "nothing is known of what else they like", Advice: "keep visitors apart by a lasting identifier, and send views beside purchases",
 			find: func(c *Collector) finding { return c.rareUsers(2) },

@@ -54,6 +54,9 @@ type Settings struct {
 	Window       time.Duration   // what "lately" means for drift, in whole days; 0: 7 days
 	Rules        map[string]Rule // by check
 	Expectations []Expectation
+	// Refuse are the verdicts of which training takes no events; 0: all but
+	// the informational.
+	Refuse kindred.Verdict
 }
 
 // Result is how one check came out.
@@ -92,6 +95,8 @@ type Report struct {
 	Results      []Result       `json:"results"` // the worst first
 	Expectations []Result       `json:"expectations"`
 	Readiness    []Step         `json:"readiness"`
+	// Verdicts counts events by each reason that cleaning found.
+	Verdicts map[string]int64 `json:"verdicts,omitempty"`
 	// Sampled names what was too much to be kept whole, with the part that was
 	// looked at: {"users": 0.25}.
 	Sampled map[string]float64 `json:"sampled,omitempty"`
@@ -117,6 +122,23 @@ func (r *Report) Worst() Status {
 		}
 	}
 	return OK
+}
+
+// Named returns which checks came out as errors and warnings. Learning from
+// data with errors is overriding them.
+func (r *Report) Named() kindred.DataChecks {
+	checks := kindred.DataChecks{At: r.At, Errors: []string{}, Warnings: []string{}, Overridden: r.Summary[Error] > 0}
+	for _, list := range [][]Result{r.Results, r.Expectations} {
+		for i := range list {
+			switch list[i].Status { //nolint:exhaustive // the others need no name
+			case Error:
+				checks.Errors = append(checks.Errors, list[i].Name)
+			case Warning:
+				checks.Warnings = append(checks.Warnings, list[i].Name)
+			}
+		}
+	}
+	return checks
 }
 
 // Err returns an error that names every check that came out as error, with

@@ -48,6 +48,7 @@ type Collector struct {
 	shelf             shelfFacts
 	shown             exposureFacts
 	events            eventFacts
+	verdicts          map[kindred.Verdict]int64
 	rejects           map[string]int64
 	rejectExamples    examples
 	expected          []*expectation
@@ -58,6 +59,9 @@ func New(settings Settings) *Collector {
 	if settings.Window == 0 {
 		settings.Window = 7 * day
 	}
+	if settings.Refuse == 0 {
+		settings.Refuse = kindred.AllReasons() &^ kindred.Informational
+	}
 	c := &Collector{
 		settings: settings, now: settings.Now.UnixMilli(),
 		items: newSample[itemFacts](itemLimit), users: newSample[userFacts](userLimit),
@@ -67,6 +71,7 @@ func New(settings Settings) *Collector {
 		topUsers: newHeavy(), topItems: newHeavy(), topMoments: newHeavy(),
 		catalogue: newAttributeSet(), people: newAttributeSet(),
 		shelf: newShelfFacts(), events: newEventFacts(), rejects: map[string]int64{},
+		verdicts: map[kindred.Verdict]int64{},
 	}
 	for i := range settings.Expectations {
 		c.expected = append(c.expected, newExpectation(&settings.Expectations[i], settings.Now))
@@ -173,6 +178,7 @@ func (c *Collector) AddEvent(e *kindred.Event) {
 	c.addSession(e, user, at)
 	c.addRepeat(e, mix(user, item), at)
 	c.addJoin(e, kind, at)
+	c.addVerdict(e)
 	c.events.note(e, about, at)
 	for _, x := range c.expected {
 		x.addEvent(e)
@@ -184,9 +190,7 @@ func (c *Collector) addItemEvent(e *kindred.Event, key uint64, kind *kindFacts) 
 		return nil
 	}
 	c.topItems.add(key, string(e.Item))
-	if isPlaceholder(string(e.Item)) {
-		c.events.itemPlaceholders.note(string(e.Item))
-	}
+	c.events.nothing.note(string(e.Item))
 	f := c.items.of(key)
 	if f == nil {
 		return nil
@@ -225,9 +229,7 @@ func contextPrice(text []byte) (price float32, ok bool) {
 
 func (c *Collector) addUserEvent(e *kindred.Event, key uint64, kind *kindFacts) {
 	c.topUsers.add(key, string(e.User))
-	if isPlaceholder(string(e.User)) {
-		c.events.userPlaceholders.note(string(e.User))
-	}
+	c.events.nobody.note(string(e.User))
 	f := c.users.of(key)
 	if f == nil {
 		return
@@ -329,6 +331,20 @@ func (c *Collector) addJoin(e *kindred.Event, kind *kindFacts, at int64) {
 	}
 	f.unjoined++
 	f.unjoinedExamples.add(e.RequestID)
+}
+
+// addVerdict counts what cleaning found.
+func (c *Collector) addVerdict(e *kindred.Event) {
+	if e.Verdict == 0 {
+		return
+	}
+	for reason := range e.Verdict.Each() {
+		c.verdicts[reason]++
+	}
+	if e.Verdict&c.settings.Refuse != 0 && e.Verdict&kindred.Released == 0 {
+		c.events.refused++
+		c.events.refusedExamples.add(e.Verdict.String() + ": " + describe(e))
+	}
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -92,8 +92,9 @@ type eventFacts struct {
 	before, beforeOf                     int64 // of items described later
 	outcomesAfterLists, requested        int64
 	joinable, unjoined                   int64
-	outcomes                             int64
-	userPlaceholders, itemPlaceholders   tally
+	outcomes, refused                    int64
+	refusedExamples                      examples
+	nobody, nothing                      placeholders
 	futureExamples, ancientExamples      examples
 	repeats, sameID, unjoinedExamples    examples
 	unavailableExamples, anonymousPeople examples
@@ -110,15 +111,34 @@ type ratingFacts struct {
 // maxRatings is how many values of ratings are told apart.
 const maxRatings = 1024
 
-// tally counts, with examples.
-type tally struct {
+// placeholders counts identifiers that stand for none. Of identifiers that are
+// numbers from 0 on, 0 is the first.
+type placeholders struct {
 	count    int64
+	zeros    int64
+	hasOne   bool // there is a 1
 	examples examples
 }
 
-func (t *tally) note(example string) {
-	t.count++
-	t.examples.add(example)
+func (p *placeholders) note(id string) {
+	switch {
+	case id == "0":
+		p.zeros++
+	case id == "1":
+		p.hasOne = true
+	case isPlaceholder(id):
+		p.count++
+		p.examples.add(id)
+	}
+}
+
+// found is their share of all events.
+func (p *placeholders) found(events int64) finding {
+	f := of(p.count, events, p.examples)
+	if p.zeros > 0 && !p.hasOne {
+		f = of(p.count+p.zeros, events, append(examples{"0"}, p.examples...))
+	}
+	return f
 }
 
 func newEventFacts() eventFacts {

@@ -25,17 +25,13 @@ func identifierChecks() []Check {
 			Name: "user_placeholder", Group: group, Severity: Warning, Limit: 0, ErrorAbove: 0.5, Unit: unitShare,
 			Figure:  "events of users called null, undefined, 0 or the like, of all",
 			Meaning: "many people become one, who likes everything", Advice: "leave the events of nobody out, or send the session in place of the user",
-			find: func(c *Collector) finding {
-				return of(c.events.userPlaceholders.count, c.events.count, c.events.userPlaceholders.examples)
-			},
+			find: func(c *Collector) finding { return c.events.nobody.found(c.events.count) },
 		},
 		{
 			Name: "item_placeholder", Group: group, Severity: Warning, Limit: 0, ErrorAbove: 0.5, Unit: unitShare,
 			Figure:  "events of items called null, undefined, 0 or the like, of all",
 			Meaning: "an item that is none is recommended", Advice: "leave such events out where they are sent",
-			find: func(c *Collector) finding {
-				return of(c.events.itemPlaceholders.count, c.events.count, c.events.itemPlaceholders.examples)
-			},
+			find: func(c *Collector) finding { return c.events.nothing.found(c.events.count) },
 		},
 		{
 			Name: "item_id_variants", Group: group, Severity: Warning, Unit: unitShare,
@@ -138,7 +134,7 @@ func shapes(names []string) finding {
 		if same := byShape[shape]; len(same) <= max(2, len(names)/odd) {
 			count += int64(len(same))
 			slices.Sort(same)
-			found.add(same[0])
+			found.add(strings.Join(same[:min(len(same), 6)], ", "))
 		}
 	}
 	return of(count, int64(len(names)), found).about(fmt.Sprintf("%s look as %q", percent(share(int64(len(byShape[usual])), int64(len(names)))), usual))

@@ -10,12 +10,13 @@ import (
 const maxPlaceholder = 36
 
 // isPlaceholder says whether an identifier stands for none: what programs
-// write where they have no value.
+// write where they have no value. A mere 0 may be the first of numbers; see
+// placeholders.
 func isPlaceholder(id string) bool {
 	if len(id) > maxPlaceholder {
 		return false
 	}
-	if strings.Trim(id, "0-") == "" || strings.Trim(id, "-_.?*# ") == "" {
+	if strings.Trim(id, "0-") == "" && id != "0" || strings.Trim(id, "-_.?*# ") == "" {
 		return true
 	}
 	switch strings.ToLower(strings.Trim(id, "<>[](){}\"' ")) {

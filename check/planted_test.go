@@ -16,8 +16,9 @@ import (
 // dirty in one way.
 func planted() map[string]func(*data) {
 	return map[string]func(*data){
-		"events_none":   func(d *data) { d.events = nil },
-		"events_of_one": func(d *data) { d.each(nil, func(e *kindred.Event) { e.User = "somebody" }) },
+		"events_none":    func(d *data) { d.events = nil },
+		"events_of_one":  func(d *data) { d.each(nil, func(e *kindred.Event) { e.User = "somebody" }) },
+		"events_refused": func(d *data) { d.share(0.3, nil, func(_ int, e *kindred.Event) { e.Verdict = kindred.Bot }) },
 		"users_single": func(d *data) {
 			d.share(0.9, nil, func(i int, e *kindred.Event) { e.User = kindred.UserID(fmt.Sprint("passer-by-", i)) })
 		},
@@ -184,6 +185,22 @@ func TestRejected(t *testing.T) {
 	x, _ := r.Find("rows_rejected")
 	if x.Status != check.Error || x.Count != 96 || x.Of != 100 || x.Detail != "95 missing_user, 1 bad_price" || len(x.Examples) != 1 {
 		t.Errorf("%+v", x)
+	}
+}
+
+// TestVerdicts expects events to be counted by each reason, and those released
+// or with informational reasons not to count as refused.
+func TestVerdicts(t *testing.T) {
+	d := cleanData(2)
+	d.events[0].Verdict = kindred.Bot | kindred.Unjoined
+	d.events[1].Verdict = kindred.Bot | kindred.Released
+	d.events[2].Verdict = kindred.UnknownItem
+	r := d.report(check.Settings{})
+	if x, _ := r.Find("events_refused"); x.Count != 1 {
+		t.Errorf("%+v", x)
+	}
+	if got := fmt.Sprint(r.Verdicts); got != "map[bot:2 released:1 unjoined:1 unknown_item:1]" {
+		t.Error(got)
 	}
 }
 

@@ -183,7 +183,7 @@ func (e *examples) add(text string) {
 
 // clip shortens a text to what a line has room for.
 func clip(text string) string {
-	const most = 80
+	const most = 120
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most]) + "…"

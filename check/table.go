@@ -69,6 +69,12 @@ func (c *Collector) Report() Report {
 		}
 	}
 	r.Readiness = c.readiness()
+	for reason, n := range c.verdicts {
+		if r.Verdicts == nil {
+			r.Verdicts = map[string]int64{}
+		}
+		r.Verdicts[reason.String()] = n
+	}
 	return r
 }
 

@@ -40,6 +40,9 @@ func (r *Report) writeRows(b *strings.Builder) {
 	for _, name := range sortedKeys(r.Sampled) {
 		fmt.Fprintf(b, "of %s a part of %s was looked at; their counts are estimates\n", name, percent(r.Sampled[name]))
 	}
+	for _, reason := range sortedKeys(r.Verdicts) {
+		fmt.Fprintf(b, "cleaning found %d events of %s\n", r.Verdicts[reason], strings.ReplaceAll(reason, "_", " "))
+	}
 	b.WriteString("\n")
 }
 

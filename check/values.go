@@ -53,7 +53,7 @@ func valueChecks() []Check {
 			Meaning: "the purchases are missing, or user or item is named otherwise", Advice: "import older purchases, and compare the identifiers of both", find: findOrphans,
 		},
 		{
-			Name: "price_jump", Group: group, Severity: Warning, Limit: 0.005, Unit: unitShare,
+			Name: "price_jump", Group: group, Severity: Warning, Unit: unitShare,
 			Figure:  "items whose price in the context of events differs by 20 times or more, of those with one",
 			Meaning: "slips of the till, or corrections booked as sales", Advice: "look at the examples, and leave such events out", find: findPriceJumps,
 		},

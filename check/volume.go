@@ -26,6 +26,7 @@ func volumeChecks() []Check {
 const (
 	weeksBack = 8
 	minWeeks  = 4
+	fewADay   = 30 // events of the median day, below which any number is usual
 )
 
 // lastWholeDay is the day before that of the latest event, with the same
@@ -85,6 +86,9 @@ func findVolume(c *Collector) finding {
 	}
 	events := c.dayFacts(last).events
 	far, median := deviation(float64(events), band)
+	if median < fewADay {
+		return skip("there are too few events on such a day to tell")
+	}
 	return finding{
 		figure: math.Abs(far), count: events, of: int64(median),
 		detail: fmt.Sprintf("%d events on %s, where %s are usual", events, date(last), plain(median)),

@@ -14,12 +14,28 @@ import (
 
 // CheckSettings returns what is checked and how it is judged, as of now.
 func (c *Config) CheckSettings(now time.Time) check.Settings {
-	return check.Settings{Now: now, Window: c.CheckWindow, Rules: c.Checks, Expectations: c.Expectations}
+	return check.Settings{
+		Now: now, Window: c.CheckWindow, Rules: c.Checks, Expectations: c.Expectations, Refuse: c.Dataset().Refuse,
+	}
 }
 
 // Check checks everything that is stored.
 func (e *Engine) Check(ctx context.Context) (check.Report, error) {
 	return check.Run(ctx, e.Config.CheckSettings(time.Now()), source{e.Store})
+}
+
+// pass checks the data before a training: an error, unless the gate lets
+// errors pass.
+func (e *Engine) pass(ctx context.Context, gate Gate) (*kindred.DataChecks, error) {
+	report, err := e.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := report.Err(); err != nil && gate == StopAtErrors {
+		return nil, err
+	}
+	checks := report.Named()
+	return &checks, nil
 }
 
 // CheckFiles checks what an import would store and what it would reject. It

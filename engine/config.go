@@ -52,6 +52,8 @@ type Config struct {
 	Checks map[string]check.Rule `yaml:"checks"`
 	// CheckWindow is what "lately" means to checks of drift, in whole days.
 	CheckWindow time.Duration `yaml:"check_window"`
+	// CheckEvery is how often a server checks its data; 0 only when asked.
+	CheckEvery time.Duration `yaml:"check_every"`
 	// Expectations are what is expected of the data beside these checks.
 	Expectations []check.Expectation `yaml:"expectations"`
 	// Features are what the feature store computes; none unless defined.
@@ -99,6 +101,7 @@ func DefaultConfig(dir string) Config {
 		KeepExposures: 30 * 24 * time.Hour,
 		CheckWindow:   7 * 24 * time.Hour,
 		Catalogue:     schema.Defaults(),
+		CheckEvery:    6 * time.Hour,
 		Training: TrainingConfig{
 			Metric: "ndcg@20", Holdout: 0.1, Seed: 1, Keep: 10,
 			Models: []ModelConfig{{Kind: "popular"}, {Kind: "itemknn"}, {Kind: "rp3beta"}, {Kind: "covisit"}, {Kind: "ials"}},
@@ -146,6 +149,9 @@ func (c *Config) Validate() error {
 	}
 	if err := c.Catalogue.Validate(); err != nil {
 		fault("catalogue", "%w", err)
+	}
+	if c.CheckEvery < 0 {
+		fault("check_every", "must not be negative")
 	}
 	if c.KeepExposures < 0 {
 		fault("keep_exposures", "must not be negative")

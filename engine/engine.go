@@ -85,16 +85,32 @@ func (e *Engine) Schema(ctx context.Context) (schema.Report, error) {
 	return found.Report(), err
 }
 
-// Train learns the given candidates, or the configured ones, from the store,
-// judges them and puts the best live.
+// Gate says what errors of the data do to a training.
+type Gate uint8
+
+// The gates.
+const (
+	StopAtErrors Gate = iota
+	IgnoreErrors      // and note so in the lineage
+)
+
+// Train checks the data and, unless they have errors or those are to be
+// ignored, learns the given candidates, or the configured ones, from the
+// store, judges them and puts the best live.
 func (e *Engine) Train(
-	ctx context.Context, candidates []train.Candidate, progress func(train.Progress),
+	ctx context.Context, candidates []train.Candidate, gate Gate, progress func(train.Progress),
 ) (train.Result, error) {
 	settings, err := e.trainSettings(candidates)
 	if err == nil {
 		err = e.CatchUp(ctx, nil)
 	}
 	if err != nil {
+		return train.Result{}, err
+	}
+	if progress != nil {
+		progress(train.Progress{Step: "checking the data"})
+	}
+	if settings.Checks, err = e.pass(ctx, gate); err != nil {
 		return train.Result{}, err
 	}
 	return train.Run(ctx, settings, source{e.Store}, e.Registry, progress)

@@ -65,6 +65,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 	group.Go(func() error { return ignoreCancel(running.features.Run(background)) })
 	group.Go(func() error { return ignoreCancel(running.verdicts.Run(background)) })
 	group.Go(func() error { return ignoreCancel(e.prune(background)) })
+	group.Go(func() error { return ignoreCancel(running.checks.run(background)) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("engine: serving: %w", err)
@@ -93,6 +94,7 @@ type live struct {
 	*recommend.Service
 	features *featurestore.Service
 	verdicts *ingest.Verdicts
+	checks   *checker
 }
 
 // ItemsChanged takes note of items that have been stored.
@@ -134,14 +136,14 @@ func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, e
 		return live{}, nil, err
 	}
 	verdicts := e.verdicts(recommender.VerdictsChanged, metrics)
-	all := live{recommender, features, verdicts}
+	all := live{recommender, features, verdicts, newChecker(e, metrics)}
 	activity := api.NewActivity(time.Now)
 	accept := e.ingestConfig()
 	accept.Metrics = metrics
 	events := ingest.New(accept, e.Store, recommender, features, activity, verdicts)
 	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Schema: e.Config.Catalogue, Version: e.codeVersion}, api.Deps{
 		Events: events, Recommender: recommender, Live: all, Items: e.Store, Users: e.Store, Aliases: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
-		Models: e.Registry, Features: features, Cleaning: verdicts, Quarantine: e.Store, Histories: recommender, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
+		Models: e.Registry, Checks: all.checks, Features: features, Cleaning: verdicts, Quarantine: e.Store, Histories: recommender, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
 	})
 	if err != nil {
 		return live{}, nil, err

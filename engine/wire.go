@@ -32,6 +32,7 @@ var (
 	_ api.Events       = (*ingest.Service)(nil)
 	_ api.Recommender  = (*recommend.Service)(nil)
 	_ api.Live         = live{}
+	_ api.Checks       = (*checker)(nil)
 	_ api.Items        = (*store.DB)(nil)
 	_ api.Users        = (*store.DB)(nil)
 	_ api.Aliases      = (*store.DB)(nil)

@@ -114,9 +114,35 @@ type Outcome struct {
 // not a number. events is not changed. The error is not nil only when nothing
 // could be stored.
 func (s *Service) Accept(ctx context.Context, events []kindred.Event) ([]Outcome, error) {
+	valid, places, outcomes, err := s.prepare(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	if len(valid) > 0 {
+		if err := s.store(ctx, valid, places, outcomes); err != nil {
+			return nil, err
+		}
+	}
+	s.count(outcomes)
+	return outcomes, nil
+}
+
+// Validate returns the outcomes that Accept would have, and stores nothing. It
+// does not look whether an ID is stored already, and gives none out.
+func (s *Service) Validate(ctx context.Context, events []kindred.Event) ([]Outcome, error) {
+	_, _, outcomes, err := s.prepare(ctx, events)
+	for i := range outcomes {
+		outcomes[i].ID = events[i].ID
+	}
+	return outcomes, err
+}
+
+// prepare fills the events in and returns those that are valid, their places,
+// and an outcome for each.
+func (s *Service) prepare(ctx context.Context, events []kindred.Event) (valid []kindred.Event, places []int, outcomes []Outcome, err error) {
 	now := s.cfg.Now().UTC().Truncate(time.Millisecond)
-	outcomes := make([]Outcome, len(events))
-	valid, places := make([]kindred.Event, 0, len(events)), make([]int, 0, len(events))
+	outcomes = make([]Outcome, len(events))
+	valid, places = make([]kindred.Event, 0, len(events)), make([]int, 0, len(events))
 	for i := range events {
 		e := events[i]
 		fillIn(&e, now)
@@ -131,18 +157,9 @@ func (s *Service) Accept(ctx context.Context, events []kindred.Event) ([]Outcome
 		valid, places = append(valid, e), append(places, i)
 	}
 	if s.cfg.Schema.UnknownItems == schema.Reject && s.cfg.Catalogue != nil {
-		var err error
-		if valid, places, err = s.refuseUnknown(ctx, valid, places, outcomes); err != nil {
-			return nil, err
-		}
+		valid, places, err = s.refuseUnknown(ctx, valid, places, outcomes)
 	}
-	if len(valid) > 0 {
-		if err := s.store(ctx, valid, places, outcomes); err != nil {
-			return nil, err
-		}
-	}
-	s.count(outcomes)
-	return outcomes, nil
+	return valid, places, outcomes, err
 }
 
 // refuseUnknown rejects the events with items that are not in the catalogue, and

@@ -30,7 +30,8 @@ type Settings struct {
 	Holdout     float64        // share of the events, the latest, to judge on
 	Cut         time.Time      // if set, the hold-out is what came from here on
 	Seed        uint64
-	Keep        int // versions of each kind that stay on disk
+	Keep        int                 // versions of each kind that stay on disk
+	Checks      *kindred.DataChecks // of the data, for the lineage
 	CodeVersion string
 	Now         func() time.Time
 }
@@ -53,6 +54,7 @@ type Progress struct {
 type Result struct {
 	Signals   *SignalsResult         `json:"signals,omitempty"`   // if there was a choice
 	Positions *debias.Curve          `json:"positions,omitempty"` // if it was estimated
+	Checks    *kindred.DataChecks    `json:"checks,omitempty"`
 	Data      kindred.DataRange      `json:"data"`
 	Cut       time.Time              `json:"cut"`   // events from here on were the hold-out; zero: see split
 	Cases     int                    `json:"cases"` // users judged
@@ -141,7 +143,7 @@ func newRun(ctx context.Context, s Settings, from Source, progress func(Progress
 		s.Candidates = append([]Candidate{baseline}, s.Candidates...)
 	}
 	r := &run{Settings: s, metric: metric, progress: progress, from: from}
-	r.result.Metric = metric.String()
+	r.result.Metric, r.result.Checks = metric.String(), s.Checks
 	if err := r.estimatePositions(ctx); err != nil {
 		return nil, fmt.Errorf("train: estimating position bias: %w", err)
 	}
@@ -304,6 +306,6 @@ func (r *run) register(
 	return reg.Register(ctx, kindred.ModelVersion{
 		Kind: j.Kind, CreatedAt: r.Now().UTC().Truncate(time.Millisecond), Settings: j.Settings, Seed: r.Seed, Signals: signals,
 		Data: r.result.Data, Metrics: means(j.Metrics), Baseline: baseline,
-		CodeVersion: r.CodeVersion, TrainTime: time.Since(start),
+		Checks: r.Checks, CodeVersion: r.CodeVersion, TrainTime: time.Since(start),
 	}, data, learned)
 }

@@ -87,7 +87,7 @@ func (c *demoCmd) prepare(ctx context.Context, e *engine.Engine, demo *demo, out
 		return err
 	}
 	out.notef("training …\n")
-	result, err := e.Train(ctx, nil, out.steps())
+	result, err := e.Train(ctx, nil, engine.StopAtErrors, out.steps())
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"kindred"
+	"kindred/engine"
 	"kindred/eval"
 	"kindred/train"
 )
@@ -18,6 +20,8 @@ import (
 type trainCmd struct {
 	Metric string   `help:"Metric that decides which model goes live (default from kindred.yaml, else ndcg@20)."`
 	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times." sep:"none" aliases:"models"`
+
+	IgnoreChecks bool `help:"Learn even if checks of the data come out as errors; the versions' lineage says so."`
 }
 
 func (c *trainCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
@@ -34,7 +38,11 @@ func (c *trainCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
 	if err != nil {
 		return err
 	}
-	result, err := e.Train(ctx, candidates, out.steps())
+	gate := engine.StopAtErrors
+	if c.IgnoreChecks {
+		gate = engine.IgnoreErrors
+	}
+	result, err := e.Train(ctx, candidates, gate, out.steps())
 	if err != nil {
 		return err
 	}
@@ -96,6 +104,7 @@ func printTrained(out *output, r *train.Result) {
 	printPositions(out, r)
 	printJudged(out, r)
 	out.printf("\n")
+	printChecks(out, r.Checks)
 	for _, v := range r.Versions {
 		roles := []string{}
 		for role, version := range r.Live {
@@ -109,6 +118,20 @@ func printTrained(out *output, r *train.Result) {
 			out.printf("kept: %s\n", v.Version)
 		}
 	}
+}
+
+// printChecks says what checks of the data came out badly.
+func printChecks(out *output, checks *kindred.DataChecks) {
+	if checks == nil || len(checks.Errors)+len(checks.Warnings) == 0 {
+		return
+	}
+	if checks.Overridden {
+		out.printf("learned in spite of errors in the data: %s\n", strings.Join(checks.Errors, ", "))
+	}
+	if len(checks.Warnings) > 0 {
+		out.printf("the data could be better: %s (kindred check says more)\n", strings.Join(checks.Warnings, ", "))
+	}
+	out.printf("\n")
 }
 
 func printJudged(out *output, r *train.Result) {

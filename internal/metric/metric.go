@@ -43,6 +43,12 @@ type Metrics struct {
 	// FeatureSkew counts logged values that were computed again, by outcome:
 	// equal, different.
 	FeatureSkew *prometheus.CounterVec
+	// Checks is how many checks of the data came out in each status.
+	Checks *prometheus.GaugeVec
+	// CheckStatus is 1 for each check with the status it came out in.
+	CheckStatus *prometheus.GaugeVec
+	// CheckTime is when the data were checked last, in unix seconds.
+	CheckTime prometheus.Gauge
 }
 
 // New returns instruments on a new registry, which also holds those of the Go
@@ -72,10 +78,17 @@ func New() *Metrics {
 		}),
 		FeatureLogsDropped: counter("feature_logs_dropped_total", "Shown lists whose features were not kept."),
 		FeatureSkew:        counters("feature_skew_total", "Logged feature values computed again, by outcome.", "outcome"),
+
+		Checks:      gauges("check_results", "Checks of the data, by the status they came out in.", "status"),
+		CheckStatus: gauges("check_status", "1 for each check of the data, with the status it came out in.", "check", "status"),
+		CheckTime: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: prefix + "check_timestamp_seconds", Help: "When the data were checked last, in unix seconds.",
+		}),
 	}
 	m.Registry.MustRegister(
 		m.IngestEvents, m.Verdicts, m.FlaggedUsers, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
 		m.FeatureValues, m.FeatureSeconds, m.FeatureEntities, m.FeatureFollowed, m.FeatureLogsDropped, m.FeatureSkew,
+		m.Checks, m.CheckStatus, m.CheckTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -90,6 +103,10 @@ func buckets() []float64 {
 
 func counter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + name, Help: help})
+}
+
+func gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + name, Help: help}, labels)
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {

@@ -21,11 +21,12 @@ func TestMetrics(t *testing.T) {
 	m.FeatureFollowed.Set(1.7e9)
 	m.FeatureLogsDropped.Inc()
 	m.FeatureSkew.WithLabelValues("equal").Inc()
+	m.Checks.WithLabelValues("ok").Set(70)
 	families, err := m.Registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := regexp.MustCompile(`^kindred_(ingest|recommend|feature)_[a-z_]+_(total|seconds)$|^kindred_feature_entities$`)
+	own := regexp.MustCompile(`^kindred_(ingest|recommend|feature)_[a-z_]+_(total|seconds)$|^kindred_feature_entities$|^kindred_check_(results|status|timestamp_seconds)$`)
 	foreign := regexp.MustCompile(`^(go|process)_`)
 	found := map[string]float64{}
 	for _, f := range families {
@@ -47,6 +48,7 @@ func TestMetrics(t *testing.T) {
 		"kindred_recommend_list_seconds": 1, "kindred_recommend_exposures_dropped_total": 1, "kindred_recommend_reload_failures_total": 1,
 		"kindred_feature_values_total": 50, "kindred_feature_read_seconds": 1, "kindred_feature_entities": 7,
 		"kindred_feature_followed_timestamp_seconds": 1.7e9, "kindred_feature_logs_dropped_total": 1, "kindred_feature_skew_total": 1,
+		"kindred_check_results": 70,
 	} {
 		if found[name] != want {
 			t.Errorf("%s is %v, want %v", name, found[name], want)
@@ -58,7 +60,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for _, f := range families {
 		for _, x := range f.GetMetric() {
-			if own.MatchString(f.GetName()) && x.GetCounter().GetValue() != 0 {
+			if own.MatchString(f.GetName()) && x.GetCounter().GetValue()+x.GetGauge().GetValue() != 0 {
 				t.Errorf("%s of another set counts along", f.GetName())
 			}
 		}
