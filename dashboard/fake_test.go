@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -31,6 +32,7 @@ type fakeAPI struct {
 	isDown     bool // answers 503
 	promoted   string
 	generation int
+	checked    int // reports asked for
 }
 
 // newFake starts a server with the pages and the fake API.
@@ -77,6 +79,11 @@ func (f *fakeAPI) routes() http.Handler {
 			"seq": 7, "event_id": "e7", "user": "crawler", "item": "mug", "kind": "view", "value": 1, "time": time.Now(),
 			"verdict": []string{r.URL.Query().Get("reason")}, "why": "240 events in a minute",
 		}}})
+	})
+	mux.HandleFunc("GET /v1/check", f.check)
+	mux.HandleFunc("POST /v1/check", func(w http.ResponseWriter, _ *http.Request) {
+		f.checked++
+		answer(w, http.StatusAccepted, map[string]any{"pending": true})
 	})
 	mux.HandleFunc("POST /v1/models/{version}/promote", func(w http.ResponseWriter, r *http.Request) {
 		f.promoted = r.PathValue("version")
@@ -278,6 +285,31 @@ func (f *fakeAPI) overview(w http.ResponseWriter, _ *http.Request) {
 		"recent": recent,
 		"series": map[string]any{"seconds": seconds, "recommendations": recommendations, "events": events, "p99_ms": p99},
 	})
+}
+
+// check answers with a report that has a little of everything; each one asked
+// for is a minute newer.
+func (f *fakeAPI) check(w http.ResponseWriter, _ *http.Request) {
+	result := func(name, status string, more map[string]any) map[string]any {
+		x := map[string]any{"name": name, "group": "values", "status": status, "figure": 0.02, "limit": 0, "unit": "share", "count": 20, "of": 1000, "meaning": "it harms"}
+		maps.Copy(x, more)
+		return x
+	}
+	warnings := 1 + f.checked
+	answer(w, http.StatusOK, map[string]any{"pending": false, "report": map[string]any{
+		"at": time.Now().Add(time.Duration(f.checked-5) * time.Minute), "rows": map[string]any{"events": 1000},
+		"summary": map[string]int{"error": 1, "warning": warnings, "info": 0, "ok": 1, "skipped": 1},
+		"results": []map[string]any{
+			result("user_placeholder", "warning", map[string]any{"examples": []string{"<b>null</b>"}, "advice": "leave them out"}),
+			result("time_gap", "ok", map[string]any{"unit": "ratio"}),
+			result("refund_orphan", "skipped", map[string]any{"detail": "there are no refunds", "of": 0}),
+		},
+		"expectations": []map[string]any{result("clicks have a session", "error", map[string]any{"owner": "web team"})},
+		"readiness": []map[string]any{
+			{"name": "popular", "ready": true, "models": "popular", "needs": []map[string]any{{"what": "events", "have": 1000, "want": 1}}},
+			{"name": "factors", "ready": false, "models": "ials", "needs": []map[string]any{{"what": "events", "have": 1000, "want": 10_000}}},
+		},
+	}})
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

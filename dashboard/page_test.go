@@ -281,6 +281,32 @@ func TestDataShowsWhatWasFound(t *testing.T) {
 	}
 }
 
+func TestChecksPageShowsTheReport(t *testing.T) {
+	f, srv := newFake(t)
+	b := open(t, srv.URL+"/#key="+key+"&page=checks")
+	b.wait("document.querySelectorAll('.finding').length === 2 && document.querySelectorAll('tbody tr').length === 4")
+	first := eval[string](b, "document.querySelector('.finding').innerText")
+	for _, text := range []string{"clicks have a session", "20 of 1,000, 2.0 %", "owner: web team"} {
+		if !strings.Contains(first, text) {
+			t.Errorf("the worst does not say %q: %s", text, first)
+		}
+	}
+	if got := eval[string](b, "[...document.querySelectorAll('.step .badge')].map(e => e.textContent).join()"); got != "ready,not yet" {
+		t.Errorf("ready for %s", got)
+	}
+	if got := eval[string](b, "document.querySelector('.examples code').textContent"); got != "<b>null</b>" {
+		t.Errorf("the example reads %s", got)
+	}
+	b.picture("checks")
+	b.click("#main h2 button")
+	b.wait("document.querySelector('.tile .check-warning').textContent === '2'")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.checked != 1 {
+		t.Errorf("%d reports were asked for", f.checked)
+	}
+}
+
 func TestLooks(t *testing.T) {
 	_, srv := newFake(t)
 	b := open(t, srv.URL+"/#key="+key)
@@ -299,10 +325,10 @@ func TestLooks(t *testing.T) {
 	b.wait("document.querySelector('.similar li')")
 	b.picture("try-dark")
 	b.media("prefers-color-scheme", "light")
-	for _, page := range []string{"#/try", "#/overview"} {
+	for _, page := range []string{"#/try", "#/overview", "#/checks"} {
 		b.do(chromedp.EmulateViewport(360, 740))
 		eval[bool](b, fmt.Sprintf("location.hash = %q, true", page))
-		b.wait("document.querySelector('#list article, .metrics')")
+		b.wait("document.querySelector('#list article, .metrics, .finding')")
 		b.picture("narrow-" + page[2:])
 		b.wait("document.documentElement.scrollWidth <= 360") // once the resize is through
 	}

@@ -2,6 +2,7 @@
 // when the server says no.
 
 import { ApiError, forgetKey, get, hasKey, setKey, takeKey } from "./api.js";
+import { checks } from "./checks.js";
 import { fill, h } from "./dom.js";
 import { data } from "./data.js";
 import { overview } from "./overview.js";
@@ -11,8 +12,8 @@ const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 const status = document.getElementById("status");
 const forget = document.getElementById("forget");
-const pages = { "#/overview": overview, "#/try": tryIt, "#/data": data };
-const titles = { "#/overview": "Overview", "#/try": "Try it", "#/data": "Data" };
+const pages = { "#/overview": overview, "#/try": tryIt, "#/data": data, "#/checks": checks };
+const titles = { "#/overview": "Overview", "#/try": "Try it", "#/data": "Data", "#/checks": "Checks" };
 let close = () => {};
 
 /** report shows an error, or clears it when there is none. */

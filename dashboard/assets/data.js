@@ -30,7 +30,7 @@ export function data(main, report) {
   const run = h("button", { class: "quiet", onclick: act(() => post("/v1/cleaning/run"), "Judging all events anew") }, "Judge all anew");
   let chosen, timer, stopped = false;
   fill(main, h("h1", { class: "hidden-text" }, "Data"), tiles,
-    h("section", { class: "panel" }, h("h2", null, "What cleaning found", run), reasons),
+    h("section", { class: "panel" }, h("h2", null, "What cleaning found", h("a", { href: "#/checks" }, "All checks"), run), reasons),
     h("section", { class: "panel" }, heading, list));
 
   function act(fn, text) {
