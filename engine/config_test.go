@@ -134,6 +134,12 @@ training:
   signals: [{kinds: {view: -1}}, {name: a, signals: {debias: {estimate: all_pairs, curve: [1, 0.5]}}}, {name: a}]
 `, []string{"signal view", "gaze", "Wish List", "signals.debias.estimate", "magic", "training.signals[0]: every", "weight of view", "training.signals[1].signals.debias", "training.signals[2]"}},
 		{"a misspelt signal", "signals: {kinds: {view: {form: dwell}}}", []string{"form"}},
+		{"checks and expectations", `
+check_every: -1h
+checks: {no_such: {limit: 3}}
+expectations: [{name: x, of: events, expect: hoped}]
+`, []string{"check_every", "checks.no_such", "expectations[0].expect", "hoped"}},
+		{"a misspelt key of an expectation", "expectations: [{name: x, off: events}]", []string{"off"}},
 		{"several", `
 listen: nowhere
 half_life: -1h
