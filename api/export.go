@@ -43,11 +43,15 @@ func (s *Server) exportRoutes() []route {
 			answers: []answer{{http.StatusOK, jsonLines(`{"user":"u42","attributes":{"country":"DE"}}` + "\n")}},
 		},
 		{
+			path: "/v1/export/aliases", summary: "All further IDs of users", detail: detail + "In the order in which they were merged.", query: params,
+			answers: []answer{{http.StatusOK, jsonLines(`{"alias":"visitor-7","user":"u42","into":"u42","time":"2026-01-02T15:04:05Z","by":"shop","why":"login"}` + "\n")}},
+		},
+		{
 			path: "/v1/export/exposures", summary: "All lists that were shown and are kept", detail: detail, query: dated,
 			answers: []answer{{http.StatusOK, jsonLines(`{"request_id":"019","user":"u42","time":"2026-01-02T15:04:05Z","model":"","items":["mug-red"],"sources":["newest"]}` + "\n")}},
 		},
 	}
-	for i, what := range []export.What{export.Events, export.Items, export.Users, export.Exposures} {
+	for i, what := range []export.What{export.Events, export.Items, export.Users, export.Aliases, export.Exposures} {
 		rt := &routes[i]
 		rt.method, rt.scope, rt.tag = http.MethodGet, ScopeAdmin, "Export"
 		rt.handle = func(w *recorder, r *http.Request) error { return s.export(w, r, what) }
@@ -95,7 +99,7 @@ func (s *Server) scan() (done func(), err error) {
 // exportRequest reads what is asked for.
 func exportRequest(r *http.Request, what export.What) (ask export.Request, err error) {
 	known := []string{"format", "from", "to"}
-	if what == export.Items || what == export.Users {
+	if what == export.Items || what == export.Users || what == export.Aliases {
 		known = known[:1]
 	}
 	q, err := readQuery(r, known...)

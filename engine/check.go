@@ -97,6 +97,9 @@ func (describedTarget) AppendEvents(_ context.Context, events []kindred.Event) (
 	return make([]bool, len(events)), nil
 }
 
+// MergeUsers implements ingest.Target.
+func (describedTarget) MergeUsers(context.Context, kindred.Merge) (bool, error) { return true, nil }
+
 // eventTarget takes events to be checked.
 type eventTarget struct{ *check.Collector }
 
@@ -105,6 +108,9 @@ func (eventTarget) PutItems(context.Context, []kindred.Item) error { return nil 
 
 // PutUsers implements ingest.Target.
 func (eventTarget) PutUsers(context.Context, []kindred.User) error { return nil }
+
+// MergeUsers implements ingest.Target.
+func (eventTarget) MergeUsers(context.Context, kindred.Merge) (bool, error) { return true, nil }
 
 // AppendExposures implements ingest.Target.
 func (eventTarget) AppendExposures(context.Context, []kindred.Exposure) error { return nil }

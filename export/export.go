@@ -1,5 +1,5 @@
 // Package export writes what is stored to files and streams: events, items,
-// users and exposures, as CSV, JSON Lines or Parquet. Each is read in one
+// users, their aliases and exposures, as CSV, JSON Lines or Parquet. Each is read in one
 // snapshot of the store while others write, and in bounded memory. What package
 // format reads back, it reads back as it was.
 package export
@@ -21,6 +21,7 @@ type Store interface {
 	ScanEvents(ctx context.Context, r store.EventRange, fn func(*kindred.Event) error) error
 	ScanItems(ctx context.Context, fn func(*kindred.Item) error) error
 	ScanUsers(ctx context.Context, fn func(*kindred.User) error) error
+	ScanAliases(ctx context.Context, known int64, fn func(kindred.Alias) error) (changes int64, err error)
 	ScanExposures(ctx context.Context, r store.EventRange, fn func(*kindred.Exposure) error) error
 }
 
@@ -32,12 +33,13 @@ const (
 	Events    What = "events"
 	Items     What = "items"
 	Users     What = "users"
+	Aliases   What = "aliases"
 	Exposures What = "exposures"
 )
 
 // All returns everything that can be exported, in the order in which it is best
 // imported.
-func All() []What { return []What{Items, Users, Events, Exposures} }
+func All() []What { return []What{Items, Users, Aliases, Events, Exposures} }
 
 // Request says what to export.
 type Request struct {
@@ -53,8 +55,8 @@ type Request struct {
 func (r *Request) Validate() error {
 	dated := r.What == Events || r.What == Exposures
 	switch {
-	case r.What != Items && r.What != Users && !dated:
-		return kindred.Errorf(kindred.Invalid, "cannot export %q (take events, items, users or exposures)", r.What)
+	case r.What != Items && r.What != Users && r.What != Aliases && !dated:
+		return kindred.Errorf(kindred.Invalid, "cannot export %q (take events, items, users, aliases or exposures)", r.What)
 	case r.Format != "csv" && r.Format != "jsonl" && r.Format != "parquet":
 		return kindred.Errorf(kindred.Invalid, "cannot export as %q (take csv, jsonl or parquet)", r.Format)
 	case !dated && (!r.From.IsZero() || !r.To.IsZero()):
@@ -80,6 +82,11 @@ func Write(ctx context.Context, w io.Writer, from Store, r Request) (rows int64,
 		return write(w, r, func(fn func(*kindred.Event) error) error { return from.ScanEvents(ctx, span, fn) })
 	case Exposures:
 		return write(w, r, func(fn func(*kindred.Exposure) error) error { return from.ScanExposures(ctx, span, fn) })
+	case Aliases:
+		return write(w, r, func(fn func(*kindred.Alias) error) error {
+			_, err := from.ScanAliases(ctx, 0, func(a kindred.Alias) error { return fn(&a) })
+			return err
+		})
 	case Users:
 		return write(w, r, func(fn func(*kindred.User) error) error { return from.ScanUsers(ctx, fn) })
 	default:

@@ -23,11 +23,12 @@ const maxLine = 1 << 20
 // maxRaw bounds what of a bad row is shown.
 const maxRaw = 1 << 10
 
-// Row is one row of a file: exactly one of the first four is set.
+// Row is one row of a file: exactly one of the first five is set.
 type Row struct {
 	Event    *kindred.Event
 	Item     *kindred.Item
 	User     *kindred.User
+	Alias    *kindred.Alias
 	Exposure *kindred.Exposure
 
 	File string
@@ -76,7 +77,7 @@ type Source interface {
 // Options overrule what is guessed.
 type Options struct {
 	Columns map[string]string // by field: user, item, kind, …: the name of its column
-	Entity  string            // events, items, users or exposures
+	Entity  string            // events, items, users, aliases or exposures
 	Kind    kindred.Kind      // of events whose rows do not say
 }
 
@@ -113,8 +114,8 @@ func Open(formatName string, paths []string, opts Options) (Source, error) {
 }
 
 func (o *Options) check() error {
-	if !slices.Contains([]string{"", events, items, users, exposures}, o.Entity) {
-		return kindred.Errorf(kindred.Invalid, "entity %q is none of events, items, users, exposures", o.Entity)
+	if !slices.Contains([]string{"", events, items, users, alias, exposures}, o.Entity) {
+		return kindred.Errorf(kindred.Invalid, "entity %q is none of events, items, users, aliases, exposures", o.Entity)
 	}
 	for field := range o.Columns {
 		if _, known := aliases(field); !known {

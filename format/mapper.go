@@ -20,6 +20,7 @@ const (
 	users  = "users"
 
 	exposures = "exposures"
+	alias     = "aliases"
 )
 
 // fields are what a column can be, in the order they are guessed.
@@ -27,7 +28,7 @@ func fieldNames() []string {
 	return []string{
 		"event_id", "user", "item", "kind", "value", "time", "session", "request_id", "position", "context",
 		"title", "categories", "group", "price", "sale_price", "stock", "backorder", "availability", "available_from", "available_until", "updated_at", "attributes",
-		"model", "items", "sources",
+		"model", "items", "sources", "alias", "into", "by", "why",
 	}
 }
 
@@ -42,7 +43,7 @@ func aliases(field string) ([]string, bool) {
 		"group": "group itemgroupid itemgroup variantof parent parentid", "sale_price": "saleprice", "stock": "stock inventory stockquantity",
 		"backorder": "backorder", "availability": "availability",
 		"available_from": "availablefrom", "available_until": "availableuntil", "updated_at": "updatedat", "attributes": "attributes",
-		"model": "model", "items": "items", "sources": "sources",
+		"model": "model", "items": "items", "sources": "sources", "alias": "alias", "into": "into", "by": "by", "why": "why",
 	}
 	names, known := all[field]
 	return strings.Fields(names), known
@@ -128,6 +129,8 @@ func (m *mapper) known(l layout) error {
 		}
 	case m.entity == items:
 		needed = []string{"item"}
+	case m.entity == alias:
+		needed = []string{"alias", "into", "time"}
 	case m.entity == exposures:
 		needed = []string{"request_id", "time", "items"}
 	default:
@@ -196,6 +199,7 @@ func (m *mapper) has(field string) bool {
 		items:  "item title categories group price sale_price stock backorder availability available_from available_until updated_at attributes",
 		users:  "user updated_at attributes",
 
+		alias:     "alias user into time by why",
 		exposures: "request_id user time model items sources",
 	}
 	return slices.Contains(strings.Fields(fields[m.entity]), field)
@@ -203,6 +207,8 @@ func (m *mapper) has(field string) bool {
 
 func (m *mapper) guessEntity() {
 	switch user, item := m.field("user") >= 0, m.field("item") >= 0; {
+	case user && m.field("alias") >= 0 && m.field("into") >= 0:
+		m.entity = alias
 	case !item && m.field("request_id") >= 0 && m.field("items") >= 0 && m.field("model") >= 0:
 		m.entity = exposures
 	case user && (item || m.field("kind") >= 0):
@@ -246,7 +252,7 @@ func (m *mapper) String() string {
 		role := m.roles[at]
 		if role == "" {
 			role = "attribute"
-			if m.entity == events || m.entity == exposures {
+			if m.entity == events || m.entity == exposures || m.entity == alias {
 				role = "not used"
 			}
 		}
@@ -276,6 +282,9 @@ func (m *mapper) row(rec *record) (Row, *Reject) {
 	case items:
 		i, reject := m.item(rec)
 		return Row{Item: i}, reject
+	case alias:
+		a, reject := m.alias(rec)
+		return Row{Alias: a}, reject
 	case exposures:
 		x, reject := m.exposure(rec)
 		return Row{Exposure: x}, reject

@@ -53,7 +53,7 @@ func EventJSON(e *kindred.Event) ([]byte, error) {
 
 // Writable is what a file can hold rows of.
 type Writable interface {
-	kindred.Event | kindred.Item | kindred.User | kindred.Exposure
+	kindred.Event | kindred.Item | kindred.User | kindred.Alias | kindred.Exposure
 }
 
 // Write writes rows as csv, jsonl or parquet; Open reads them back as they
@@ -69,6 +69,8 @@ func Write[T Writable](w io.Writer, formatName string, rows iter.Seq[T]) error {
 		return write(w, formatName, rows, itemRowOf)
 	case kindred.Exposure:
 		return write(w, formatName, rows, exposureRowOf)
+	case kindred.Alias:
+		return write(w, formatName, rows, aliasRowOf)
 	default:
 		return write(w, formatName, rows, userRowOf)
 	}

@@ -89,6 +89,13 @@ func someUser(r *rapid.T) kindred.User {
 	return u
 }
 
+func someAlias(r *rapid.T) kindred.Alias {
+	return kindred.Alias{
+		ID: kindred.UserID(id(r, "alias")), User: kindred.UserID(id(r, "user")), Into: kindred.UserID(id(r, "into")),
+		Time: moment(r, "time"), By: text(r, "by"), Why: text(r, "why"),
+	}
+}
+
 func someExposure(r *rapid.T) kindred.Exposure {
 	x := kindred.Exposure{
 		RequestID: id(r, "request"), User: kindred.UserID(text(r, "user")), Time: moment(r, "time"), Model: text(r, "model"),
@@ -113,6 +120,9 @@ func TestImportOfExportIsIdentity(t *testing.T) {
 		})
 		t.Run(formatName+" users", func(t *testing.T) {
 			identity(t, formatName, someUser, func(r Row) kindred.User { return *r.User })
+		})
+		t.Run(formatName+" aliases", func(t *testing.T) {
+			identity(t, formatName, someAlias, func(r Row) kindred.Alias { return *r.Alias })
 		})
 		t.Run(formatName+" exposures", func(t *testing.T) {
 			identity(t, formatName, someExposure, func(r Row) kindred.Exposure { return *r.Exposure })

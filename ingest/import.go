@@ -25,6 +25,7 @@ type Target interface {
 	PutItems(ctx context.Context, items []kindred.Item) error
 	PutUsers(ctx context.Context, users []kindred.User) error
 	AppendExposures(ctx context.Context, exposures []kindred.Exposure) error
+	MergeUsers(ctx context.Context, m kindred.Merge) (changed bool, err error)
 }
 
 // ImportOptions says what an import accepts and tells.
@@ -49,6 +50,7 @@ type ImportReport struct {
 	Items      int64                      `json:"items"` // stored
 	Users      int64                      `json:"users"` // stored
 	Exposures  int64                      `json:"exposures"`
+	Aliases    int64                      `json:"aliases"`  // merged, now or before
 	Rejected   map[string]int64           `json:"rejected"` // by reason
 	Examples   map[string][]format.Reject `json:"examples"`
 	Kinds      map[kindred.Kind]int64     `json:"kinds"` // of events accepted, new or not
@@ -64,11 +66,12 @@ type importedRows struct {
 	items  []kindred.Item
 	users  []kindred.User
 
+	aliases   []kindred.Alias
 	exposures []kindred.Exposure
 }
 
 func (b *importedRows) full() bool {
-	return max(len(b.events), len(b.items), len(b.users), len(b.exposures)) >= importBatch
+	return max(len(b.events), len(b.items), len(b.users), len(b.aliases), len(b.exposures)) >= importBatch
 }
 
 // importer is one import: the reader fills batches while one before is stored.
@@ -84,7 +87,7 @@ type importer struct {
 }
 
 // tally is what is stored.
-type tally struct{ events, duplicates, items, users, exposures int64 }
+type tally struct{ events, duplicates, items, users, exposures, aliases, conflicts int64 }
 
 // Import reads all of src into target. When ctx ends it stores what it has
 // read and returns the report so far with ctx's error; importing again goes
@@ -98,6 +101,7 @@ func Import(ctx context.Context, src format.Source, service *Service, target Tar
 	err := im.run(ctx)
 	im.report.Events, im.report.Duplicates = im.done.events, im.done.duplicates
 	im.report.Items, im.report.Users, im.report.Exposures = im.done.items, im.done.users, im.done.exposures
+	im.report.Aliases = im.done.aliases
 	im.report.Took = time.Since(began)
 	return im.report, err
 }
@@ -109,6 +113,9 @@ func (im *importer) run(ctx context.Context) error {
 		err = errors.Join(err, im.store(storing, rest))
 	}
 	err = errors.Join(err, im.wait())
+	if n := im.done.conflicts; n > 0 {
+		im.report.Rejected["conflicting_alias"] += n
+	}
 	im.tell()
 	if bad := im.bad(); err == nil && float64(bad) > im.opts.MaxBadShare*float64(im.report.Rows) {
 		err = fmt.Errorf("ingest: %d of %d rows are bad: %w", bad, im.report.Rows, ErrTooManyBad)
@@ -199,6 +206,11 @@ func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
 		if faults = ValidateUser(row.User); len(faults) == 0 {
 			b.users = append(b.users, *row.User)
 		}
+	case row.Alias != nil:
+		m := mergeOf(row.Alias)
+		if faults = ValidateMerge(&m); len(faults) == 0 {
+			b.aliases = append(b.aliases, *row.Alias)
+		}
 	case row.Exposure != nil:
 		if faults = ValidateExposure(row.Exposure); len(faults) == 0 {
 			b.exposures = append(b.exposures, *row.Exposure)
@@ -266,7 +278,13 @@ func (im *importer) write(ctx context.Context, b importedRows) error {
 	im.done.items += int64(len(b.items))
 	im.done.users += int64(len(b.users))
 	im.done.exposures += int64(len(b.exposures))
+	im.done.aliases += int64(len(b.aliases))
 	return nil
+}
+
+// mergeOf is the merge that makes an alias.
+func mergeOf(a *kindred.Alias) kindred.Merge {
+	return kindred.Merge{User: a.Into, From: a.ID, Time: a.Time, By: a.By, Why: a.Why}
 }
 
 func (im *importer) put(ctx context.Context, b importedRows) error {
@@ -281,6 +299,17 @@ func (im *importer) put(ctx context.Context, b importedRows) error {
 			return &storeError{"users", err}
 		}
 		im.done.users += int64(len(b.users))
+	}
+	for i := range b.aliases {
+		switch _, err := im.target.MergeUsers(ctx, mergeOf(&b.aliases[i])); kindred.KindOf(err) {
+		case kindred.Conflict, kindred.Limited:
+			im.done.conflicts++
+		default:
+			if err != nil {
+				return &storeError{"aliases", err}
+			}
+			im.done.aliases++
+		}
 	}
 	if len(b.exposures) > 0 {
 		if err := im.target.AppendExposures(ctx, b.exposures); err != nil {

@@ -79,7 +79,7 @@ func sums(t *testing.T, r ingest.ImportReport) {
 	for _, n := range r.Kinds {
 		kinds += n
 	}
-	if r.Rows != r.Events+r.Duplicates+r.Items+r.Users+r.Exposures+rejected || kinds != r.Events+r.Duplicates {
+	if r.Rows != r.Events+r.Duplicates+r.Items+r.Users+r.Exposures+r.Aliases+rejected || kinds != r.Events+r.Duplicates {
 		t.Errorf("does not add up: %+v", r)
 	}
 }

@@ -22,7 +22,7 @@ type checkCmd struct {
 // columnFlags say how to read files whose columns are named otherwise.
 type columnFlags struct {
 	Column map[string]string `help:"Which column holds what, as user=customer_no; the rest is guessed." placeholder:"FIELD=COLUMN"`
-	Entity string            `help:"What the rows are: events, items, users or exposures. Guessed from the columns." enum:",events,items,users,exposures" default:""`
+	Entity string            `help:"What the rows are: events, items, users, aliases or exposures. Guessed from the columns." enum:",events,items,users,aliases,exposures" default:""`
 	Kind   string            `help:"Kind of events whose rows do not say (rating if there is one, else view)."`
 }
 

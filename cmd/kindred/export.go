@@ -11,7 +11,7 @@ import (
 )
 
 type exportCmd struct {
-	What   string `arg:"" help:"events, items, users, exposures (the lists that were shown), or all." enum:"events,items,users,exposures,all"`
+	What   string `arg:"" help:"events, items, users, aliases (their further IDs), exposures (the lists that were shown), or all." enum:"events,items,users,aliases,exposures,all"`
 	Out    string `help:"File to write, compressed if it ends in .gz or .zst; for all, a folder; - is standard output." short:"o" default:"-"`
 	Format string `help:"jsonl, csv or parquet (default: what the file's name says, else jsonl)." enum:",jsonl,csv,parquet" default:""`
 	From   string `help:"Only events and exposures from this moment on: 2006-01-02 or 2006-01-02T15:04:05Z." placeholder:"TIME"`

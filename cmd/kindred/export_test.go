@@ -25,6 +25,8 @@ func everything(t *testing.T, s *server) {
 	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/bare", `{}`)
 	s.want(t, http.StatusOK, http.MethodPut, "/v1/users/u%20%3F", `{"attributes":`+attributes+`}`)
 	s.want(t, http.StatusOK, http.MethodPut, "/v1/users/bare", `{}`)
+	s.want(t, http.StatusOK, http.MethodPost, "/v1/users/bare/merge", `{"from":"tablet, \"7\"","why":"login"}`)
+	s.want(t, http.StatusOK, http.MethodPost, "/v1/users/u%20%3F/merge", `{"from":"bare"}`)
 	shown := s.want(t, http.StatusOK, http.MethodGet, "/v1/users/u%20%3F/recommendations?n=2", "")
 	var answer struct {
 		RequestID string `json:"request_id"`
@@ -57,7 +59,7 @@ func TestExportImportedGivesTheSame(t *testing.T) {
 		folder, again := filepath.Join(t.TempDir(), "out"), filepath.Join(t.TempDir(), "state")
 		succeed(t, "export", "all", "--dir", dir, "--format", formatName, "--out", folder)
 		r := succeed(t, "import", "auto", folder, "--dir", again)
-		if !strings.Contains(r.out, "3 events, 2 items, 2 users, 1 exposures; 0 were here already; 0 rejected") {
+		if !strings.Contains(r.out, "3 events, 2 items, 1 users, 2 aliases, 1 exposures; 0 were here already; 0 rejected") {
 			t.Errorf("%s: %s%s", formatName, r.out, r.err)
 		}
 		for name, want := range first {
@@ -83,7 +85,7 @@ func exportAll(t *testing.T, dir, formatName string) map[string]string {
 	folder := t.TempDir()
 	succeed(t, "export", "all", "--dir", dir, "--format", formatName, "--out", folder)
 	files := map[string]string{}
-	for _, what := range []string{"items", "users", "events", "exposures"} {
+	for _, what := range []string{"items", "users", "aliases", "events", "exposures"} {
 		text, err := os.ReadFile(filepath.Join(folder, what+"."+formatName))
 		if err != nil {
 			t.Fatal(err)

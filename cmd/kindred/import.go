@@ -85,8 +85,11 @@ func printImport(out *output, r *ingest.ImportReport, rejects *rejects) {
 		bad += n
 	}
 	shown := ""
+	if r.Aliases > 0 {
+		shown = fmt.Sprintf(", %s aliases", count(r.Aliases))
+	}
 	if r.Exposures > 0 {
-		shown = fmt.Sprintf(", %s exposures", count(r.Exposures))
+		shown += fmt.Sprintf(", %s exposures", count(r.Exposures))
 	}
 	out.printf("%s rows read: %s events, %s items, %s users%s; %s were here already; %s rejected\n",
 		count(r.Rows), count(r.Events), count(r.Items), count(r.Users), shown, count(r.Duplicates), count(bad))
