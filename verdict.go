@@ -25,10 +25,11 @@ const (
 	OutsideValidity                      // its item was not available at the time
 	Unjoined                             // it names a recommendation that is not known
 	Released                             // someone overruled what was found
+	Withdrawn                            // its client took it back; this is never overruled
 )
 
 // reasonNames are the names of the reasons, by number.
-const reasonNames = "near_duplicate bot accidental_view abandoned_session placeholder misdated unknown_item outside_validity unjoined released"
+const reasonNames = "near_duplicate bot accidental_view abandoned_session placeholder misdated unknown_item outside_validity unjoined released withdrawn"
 
 // Informational are the reasons that say something worth knowing about an
 // event that is nevertheless worth learning from.

@@ -12,13 +12,13 @@ import (
 func TestVerdictNumbers(t *testing.T) {
 	for name, want := range map[string]kindred.Verdict{
 		"near_duplicate": 1, "bot": 2, "accidental_view": 4, "abandoned_session": 8, "placeholder": 16,
-		"misdated": 32, "unknown_item": 64, "outside_validity": 128, "unjoined": 256, "released": 512,
+		"misdated": 32, "unknown_item": 64, "outside_validity": 128, "unjoined": 256, "released": 512, "withdrawn": 1024,
 	} {
 		if got, err := kindred.ParseVerdict(name); err != nil || got != want || got.String() != name {
 			t.Errorf("%s is %d (%s), %v; want %d", name, got, got, err, want)
 		}
 	}
-	if kindred.NearDuplicate != 1 || kindred.Released != 512 || kindred.AllReasons() != 1023 {
+	if kindred.NearDuplicate != 1 || kindred.Released != 512 || kindred.Withdrawn != 1024 || kindred.AllReasons() != 2047 {
 		t.Error("names and constants differ")
 	}
 }

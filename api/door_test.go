@@ -96,7 +96,7 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	verdicts := ingest.NewVerdicts(ingest.VerdictsConfig{Settings: clean.Defaults(), Refused: kindred.AllReasons() &^ kindred.Informational}, db)
 	deps := Deps{
 		Events: ingest.New(ingest.Config{Now: now}, db, live, activity), Recommender: live, Live: live,
-		Items: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: db, Models: reg, Checks: &reports{}, Features: features, Metrics: metric.New(), Activity: activity, Now: now,
+		Items: db, Withdrawals: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: db, Models: reg, Checks: &reports{}, Features: features, Metrics: metric.New(), Activity: activity, Now: now,
 		Cleaning: verdicts, Quarantine: db, Histories: live,
 		Logger:    slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "dashboard") }),

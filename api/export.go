@@ -31,8 +31,8 @@ func (s *Server) exportRoutes() []route {
 		"At most 2 at a time; further ones are told to come back. "
 	routes := []route{
 		{
-			path: "/v1/export/events", summary: "All events", detail: detail + "In the order of arrival.", query: dated,
-			answers: []answer{{http.StatusOK, jsonLines(`{"event_id":"e1","user":"u42","item":"mug-red","kind":"view","value":1,"time":"2026-01-02T15:04:05Z"}` + "\n")}},
+			path: "/v1/export/events", summary: "All events", detail: detail + "In the order of arrival, each with its verdict: what cleaning found, and `withdrawn` for those taken back.", query: dated,
+			answers: []answer{{http.StatusOK, jsonLines(`{"event_id":"e1","user":"u42","item":"mug-red","kind":"view","value":1,"time":"2026-01-02T15:04:05Z","verdict":[]}` + "\n")}},
 		},
 		{
 			path: "/v1/export/items", summary: "All items", detail: detail, query: params,

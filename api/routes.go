@@ -47,6 +47,8 @@ func exampleID(path string) string {
 	switch {
 	case strings.HasPrefix(path, "/v1/items/"):
 		return "mug-red"
+	case strings.HasPrefix(path, "/v1/events/"):
+		return "order-1001-line-1"
 	case strings.HasPrefix(path, "/v1/models/"):
 		return exampleVersion
 	default:
@@ -63,7 +65,7 @@ type (
 
 func (s *Server) routes() []route {
 	return slices.Concat(
-		s.recommendRoutes(), s.eventRoutes(), s.itemRoutes(), s.schemaRoutes(), s.userRoutes(), s.aliasRoutes(), s.modelRoutes(),
+		s.recommendRoutes(), s.eventRoutes(), s.withdrawRoutes(), s.itemRoutes(), s.schemaRoutes(), s.userRoutes(), s.aliasRoutes(), s.modelRoutes(),
 		s.featureRoutes(), s.exportRoutes(), s.cleaningRoutes(), s.checkRoutes(), s.operateRoutes(),
 		[]route{
 			{

@@ -52,6 +52,7 @@ type Deps struct {
 	Recommender Recommender
 	Live        Live
 	Items       Items
+	Withdrawals Withdrawals
 	Users       Users
 	Aliases     Aliases
 	Keys        Keys
@@ -102,6 +103,11 @@ type Items interface {
 	Item(ctx context.Context, id kindred.ItemID) (kindred.Item, error)
 	Items(ctx context.Context, q store.ItemQuery) ([]kindred.Item, error)
 	DeleteItem(ctx context.Context, id kindred.ItemID) error
+}
+
+// Withdrawals is where events are taken back.
+type Withdrawals interface {
+	Withdraw(ctx context.Context, q store.Withdrawal) (events int64, user kindred.UserID, err error)
 }
 
 // Users is where users and their events are kept.
@@ -206,6 +212,7 @@ func (d *Deps) complete() error {
 		{"Recommender", d.Recommender == nil},
 		{"Live", d.Live == nil},
 		{"Items", d.Items == nil},
+		{"Withdrawals", d.Withdrawals == nil},
 		{"Users", d.Users == nil},
 		{"Aliases", d.Aliases == nil},
 		{"Keys", d.Keys == nil},

@@ -25,7 +25,10 @@ func defaultCleaning() CleaningConfig {
 // refused are the reasons that are not accepted.
 func (c *CleaningConfig) refused() (kindred.Verdict, error) {
 	accepted, err := kindred.ParseVerdict(c.Accept...)
-	return kindred.AllReasons() &^ accepted, err
+	if err == nil && accepted.Has(kindred.Withdrawn) {
+		err = kindred.Errorf(kindred.Invalid, "accept: what was withdrawn cannot be accepted")
+	}
+	return kindred.AllReasons()&^accepted | kindred.Withdrawn, err
 }
 
 // Validate reports every fault.

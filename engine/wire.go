@@ -35,6 +35,7 @@ var (
 	_ api.Checks       = (*checker)(nil)
 	_ api.Items        = (*store.DB)(nil)
 	_ api.Users        = (*store.DB)(nil)
+	_ api.Withdrawals  = (*store.DB)(nil)
 	_ api.Aliases      = (*store.DB)(nil)
 	_ api.Counts       = (*store.DB)(nil)
 	_ api.Models       = (*registry.Registry)(nil)

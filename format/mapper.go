@@ -26,7 +26,7 @@ const (
 // fields are what a column can be, in the order they are guessed.
 func fieldNames() []string {
 	return []string{
-		"event_id", "user", "item", "kind", "value", "time", "session", "request_id", "position", "context",
+		"event_id", "user", "item", "kind", "value", "time", "session", "request_id", "position", "context", "verdict",
 		"title", "categories", "group", "price", "sale_price", "stock", "backorder", "availability", "available_from", "available_until", "updated_at", "attributes",
 		"model", "items", "sources", "alias", "into", "by", "why",
 	}
@@ -38,7 +38,7 @@ func aliases(field string) ([]string, bool) {
 		"event_id": "eventid", "user": "user userid customer customerid visitor visitorid reviewerid uid",
 		"item": "item itemid product productid movie movieid sku asin stockcode", "kind": "kind event eventtype action type",
 		"value": "value eventvalue rating stars score quantity", "time": "time timestamp ts date datetime eventtime invoicedate",
-		"session": "session sessionid invoiceno", "request_id": "requestid", "position": "position", "context": "context",
+		"session": "session sessionid invoiceno", "request_id": "requestid", "position": "position", "context": "context", "verdict": "verdict",
 		"title": "title movietitle name description", "categories": "categories category genres genre producttype googleproductcategory", "price": "price unitprice",
 		"group": "group itemgroupid itemgroup variantof parent parentid", "sale_price": "saleprice", "stock": "stock inventory stockquantity",
 		"backorder": "backorder", "availability": "availability",
@@ -195,7 +195,7 @@ func (m *mapper) release(opts Options) {
 // has reports whether rows of the file's sort have a field.
 func (m *mapper) has(field string) bool {
 	fields := map[string]string{
-		events: "event_id user item kind value time session request_id position context",
+		events: "event_id user item kind value time session request_id position context verdict",
 		items:  "item title categories group price sale_price stock backorder availability available_from available_until updated_at attributes",
 		users:  "user updated_at attributes",
 
@@ -325,6 +325,8 @@ func (m *mapper) event(rec *record) (*kindred.Event, *Reject) {
 		e.Kind = m.kind
 	}
 	switch {
+	case slices.Contains(words(m.cell(rec, "verdict")), kindred.Withdrawn.String()):
+		return nil, &Reject{Reason: "withdrawn", Detail: "was taken back before it was exported"}
 	case e.User == "":
 		return nil, &Reject{Reason: "missing_user", Detail: "names no user"}
 	case e.Item == "" && e.Kind != kindred.Search:

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -153,6 +154,7 @@ type eventRow struct {
 	RequestID string          `json:"request_id" parquet:"request_id"`
 	Position  int64           `json:"position" parquet:"position"`
 	Context   json.RawMessage `json:"context" parquet:"context,optional"`
+	Verdict   []string        `json:"verdict" parquet:"verdict,list"` // of the store it was read from; not read back
 }
 
 type itemRow struct {
@@ -194,7 +196,7 @@ func eventRowOf(from any) (eventRow, error) {
 	}
 	return eventRow{
 		ID: e.ID, User: string(e.User), Item: string(e.Item), Kind: string(e.Kind), Value: e.Value, Time: known(e.Time),
-		Session: e.Session, RequestID: e.RequestID, Position: int64(e.Position), Context: e.Context,
+		Session: e.Session, RequestID: e.RequestID, Position: int64(e.Position), Context: e.Context, Verdict: append([]string{}, e.Verdict.Reasons()...),
 	}, nil
 }
 
@@ -246,10 +248,10 @@ func (r exposureRow) size() int {
 }
 
 func (r eventRow) cells() (names, values []string) {
-	return []string{"event_id", "user", "item", "kind", "value", "time", "session", "request_id", "position", "context"},
+	return []string{"event_id", "user", "item", "kind", "value", "time", "session", "request_id", "position", "context", "verdict"},
 		[]string{
 			r.ID, r.User, r.Item, r.Kind, float(r.Value), rfc3339(r.Time), r.Session, r.RequestID,
-			strconv.FormatInt(r.Position, 10), string(r.Context),
+			strconv.FormatInt(r.Position, 10), string(r.Context), strings.Join(r.Verdict, "|"),
 		}
 }
 

@@ -354,7 +354,7 @@ func (s *Service) VerdictsChanged(users []kindred.UserID) {
 		return
 	}
 	for _, user := range users {
-		s.histories.forget(user)
+		s.histories.forget(s.aliases.of(user))
 	}
 }
 

@@ -201,6 +201,9 @@ const (
 	deleteReleases = "DELETE FROM released_events WHERE seq IN (SELECT seq FROM by_user WHERE user = ?)"
 )
 
+// deleteWithdrawn forgets which events of a user were taken back.
+const deleteWithdrawn = "DELETE FROM withdrawn WHERE seq IN (SELECT seq FROM by_user WHERE user = ?)"
+
 // eraseVerdicts removes what is said of a user besides the marks of events:
 // flags, releases, rejected rows, and the judges' snapshots, which may know
 // the user by a hash.

@@ -62,8 +62,10 @@ type (
 		PutKey(context.Context, store.Key) error
 		Keys(context.Context) ([]store.Key, error)
 		RevokeKey(context.Context, string) error
+		Withdraw(context.Context, store.Withdrawal) (int64, kindred.UserID, error)
 	}
 	database interface {
+		Close() error
 		events
 		catalogue
 		people
@@ -109,6 +111,7 @@ func TestSuite(t *testing.T) {
 		"items":                                testItems,
 		"users":                                testUsers,
 		"aliases":                              testAliases,
+		"withdrawn":                            testWithdrawn,
 		"an erased user is gone":               testErase,
 		"exposures":                            testExposures,
 		"keys":                                 testKeys,

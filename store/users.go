@@ -297,7 +297,7 @@ func (w *writer) eraseEvents(user int64) (events int64, err error) {
 		}
 		isEnd = isEnd || e.time == s.firstTime || e.time == s.lastTime
 	}
-	for _, text := range []string{deleteMarks, deleteReleases, blankEvents, deleteEvents, "DELETE FROM by_user WHERE user = ?"} {
+	for _, text := range []string{deleteMarks, deleteReleases, deleteWithdrawn, blankEvents, deleteEvents, "DELETE FROM by_user WHERE user = ?"} {
 		if _, err := w.conn.exec(text, user); err != nil {
 			return 0, err
 		}

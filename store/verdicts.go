@@ -19,6 +19,7 @@ type verdicts struct {
 	isWhole         bool                         // users holds everyone of whom something is said
 	users           map[int64][2]kindred.Verdict // what is flagged and what released
 	marks, releases page
+	withdrawn       page
 	items           []validity // by number
 	pageItems       int64
 }
@@ -39,6 +40,7 @@ func newVerdicts(c *conn, events int) (*verdicts, error) {
 	rows := int64(min(events, 4096))
 	v.marks = page{limit: rows, from: v.generation, text: "SELECT seq, reasons FROM marks WHERE generation = ? AND seq >= ? ORDER BY seq LIMIT ?"}
 	v.releases = page{limit: rows, text: "SELECT seq, reasons FROM released_events WHERE seq > ? AND seq >= ? ORDER BY seq LIMIT ?"}
+	v.withdrawn = page{limit: rows, text: selectWithdrawn + "WHERE seq > ? AND seq >= ? ORDER BY seq LIMIT ?"}
 	if v.isWhole = events > fewEvents; !v.isWhole {
 		return v, nil
 	}
@@ -106,7 +108,11 @@ func (v *verdicts) of(seq, user, item, time int64) (kindred.Verdict, error) {
 	if err != nil {
 		return 0, err
 	}
-	reasons = overrule(reasons|said[0], released|said[1])
+	withdrawn, err := v.withdrawn.at(v.conn, seq)
+	if err != nil {
+		return 0, err
+	}
+	reasons = overrule(reasons|said[0], released|said[1]) | withdrawn
 	if v.isListed && item != 0 {
 		known, err := v.item(item)
 		if err != nil {
@@ -235,8 +241,9 @@ func userVerdicts(c *conn, moments []moment, events []kindred.Event) error {
 	for i := range events {
 		events[i].Verdict = overrule(events[i].Verdict, released[i])
 	}
-	if !v.isListed {
-		return nil
+	err = c.rows(add(func(i int64) *kindred.Verdict { return &events[i].Verdict }), selectWithdrawnOf, places)
+	if err != nil || !v.isListed {
+		return err
 	}
 	return c.rows(func(row []driver.Value) error {
 		e := &events[intOf(row[0])]
