@@ -94,8 +94,10 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	must(tb, features.Materialize(tb.Context()))
 	cfg := Config{Listen: "127.0.0.1:8471", Version: "test"}
 	verdicts := ingest.NewVerdicts(ingest.VerdictsConfig{Settings: clean.Defaults(), Refused: kindred.AllReasons() &^ kindred.Informational}, db)
+	rejections := ingest.NewRejections(db, metric.New(), slog.New(slog.DiscardHandler))
+	events := ingest.New(ingest.Config{Now: now, Rejections: rejections}, db, live, activity)
 	deps := Deps{
-		Events: ingest.New(ingest.Config{Now: now}, db, live, activity), Recommender: live, Live: live,
+		Events: events, Rejected: db, Rejections: rejections, Replayer: events, Recommender: live, Live: live,
 		Items: db, Withdrawals: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: db, Models: reg, Checks: &reports{}, Features: features, Metrics: metric.New(), Activity: activity, Now: now,
 		Cleaning: verdicts, Quarantine: db, Histories: live,
 		Logger:    slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

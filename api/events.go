@@ -157,6 +157,12 @@ func (s *Server) postBatch(w *recorder, r *http.Request) error {
 		}
 		rows.settle(outcomes)
 	}
+	if !only {
+		for i := range rows.unread {
+			rows.unread[i].Time = s.now()
+			s.deps.Rejections.Reject(rows.unread[i])
+		}
+	}
 	reply := rows.answer()
 	if reply.Rejected == len(rows.results) {
 		return rows.allRejected()
@@ -190,6 +196,7 @@ type batch struct {
 	events  []kindred.Event
 	places  []int // of events, in results
 	results []rowAnswer
+	unread  []kindred.Rejected // rows that are no events
 }
 
 // settle notes the outcomes of the events.
@@ -237,15 +244,18 @@ const bytesPerEvent = 100
 func readBatch(body []byte) (batch, error) {
 	in := newReader(body)
 	rows := min(len(body)/bytesPerEvent+1, kindred.MaxBatch)
-	b := batch{make([]kindred.Event, 0, rows), make([]int, 0, rows), make([]rowAnswer, 0, rows)}
+	b := batch{events: make([]kindred.Event, 0, rows), places: make([]int, 0, rows), results: make([]rowAnswer, 0, rows)}
 	names := [...]string{"events"}
 	in.fields(names[:], func(int) {
 		in.elements(kindred.MaxBatch, func(i int) {
 			outer := in.takeFaults()
+			in.space()
+			start := in.pos
 			event := in.event()
 			row := rowAnswer{Index: i, Status: rejected}
 			if faults := in.takeFaults(); faults != nil {
 				row.ID, row.Errors = event.ID, located("", faults)
+				b.unread = append(b.unread, unreadable(in.data[start:in.pos], faults))
 			} else {
 				b.events, b.places = append(b.events, event), append(b.places, i)
 			}

@@ -63,6 +63,9 @@ type Deps struct {
 	Cleaning    Cleaning
 	Quarantine  Quarantine
 	Histories   Histories
+	Rejected    RejectedRows
+	Rejections  Rejections
+	Replayer    Replayer
 	Checks      Checks
 	Metrics     *metric.Metrics
 	Activity    *Activity    // also to be given to ingest, as an observer
@@ -221,6 +224,9 @@ func (d *Deps) complete() error {
 		{"Models", d.Models == nil},
 		{"Features", d.Features == nil},
 		{"Checks", d.Checks == nil},
+		{"Rejected", d.Rejected == nil},
+		{"Rejections", d.Rejections == nil},
+		{"Replayer", d.Replayer == nil},
 		{"Metrics", d.Metrics == nil},
 		{"Activity", d.Activity == nil},
 		{"Dashboard", d.Dashboard == nil},

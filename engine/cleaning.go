@@ -137,3 +137,13 @@ func (e *Engine) differences(
 	}
 	return changes, nil
 }
+
+// Replay judges rejected rows again, and the events that it stores; see
+// ingest.Service.Replay.
+func (e *Engine) Replay(ctx context.Context, reason string, dry bool) (ingest.Replayed, error) { //nolint:revive // dry is the user's own flag
+	done, err := e.newIngest().Replay(ctx, e.Store, reason, dry)
+	if err == nil && done.Stored > 0 && !dry {
+		err = e.CatchUp(ctx, nil)
+	}
+	return done, err
+}

@@ -60,6 +60,7 @@ func (e *Engine) Path(name string) string { return filepath.Join(e.Config.Dir, n
 // Import reads events, items and users from src into the store, and judges the
 // events.
 func (e *Engine) Import(ctx context.Context, src format.Source, opts ingest.ImportOptions) (ingest.ImportReport, error) {
+	opts.Keep = e.Store
 	report, err := ingest.Import(ctx, src, e.newIngest(), e.Store, opts)
 	if err == nil && !opts.ValidateOnly {
 		err = e.CatchUp(ctx, nil)

@@ -64,6 +64,7 @@ func (e *Engine) Serve(ctx context.Context, ready func(Address)) error {
 	group.Go(func() error { return ignoreCancel(running.Run(background)) })
 	group.Go(func() error { return ignoreCancel(running.features.Run(background)) })
 	group.Go(func() error { return ignoreCancel(running.verdicts.Run(background)) })
+	group.Go(func() error { return ignoreCancel(running.rejections.Run(background)) })
 	group.Go(func() error { return ignoreCancel(e.prune(background)) })
 	group.Go(func() error { return ignoreCancel(running.checks.run(background)) })
 	group.Go(func() error {
@@ -95,6 +96,8 @@ type live struct {
 	features *featurestore.Service
 	verdicts *ingest.Verdicts
 	checks   *checker
+
+	rejections *ingest.Rejections
 }
 
 // ItemsChanged takes note of items that have been stored.
@@ -120,6 +123,7 @@ func (l live) UserErased(id kindred.UserID) {
 	l.Service.UserErased(id)
 	l.features.UserErased(id)
 	l.verdicts.UserErased(id)
+	l.rejections.UserErased(id)
 }
 
 // wire puts the parts of a server together.
@@ -136,14 +140,14 @@ func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, e
 		return live{}, nil, err
 	}
 	verdicts := e.verdicts(recommender.VerdictsChanged, metrics)
-	all := live{recommender, features, verdicts, newChecker(e, metrics)}
+	all := live{recommender, features, verdicts, newChecker(e, metrics), ingest.NewRejections(e.Store, metrics, e.log)}
 	activity := api.NewActivity(time.Now)
 	accept := e.ingestConfig()
-	accept.Metrics = metrics
+	accept.Metrics, accept.Rejections = metrics, all.rejections
 	events := ingest.New(accept, e.Store, recommender, features, activity, verdicts)
 	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Schema: e.Config.Catalogue, Version: e.codeVersion}, api.Deps{
 		Events: events, Recommender: recommender, Live: all, Items: e.Store, Withdrawals: e.Store, Users: e.Store, Aliases: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Store,
-		Models: e.Registry, Checks: all.checks, Features: features, Cleaning: verdicts, Quarantine: e.Store, Histories: recommender, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
+		Models: e.Registry, Checks: all.checks, Features: features, Cleaning: verdicts, Quarantine: e.Store, Histories: recommender, Rejected: e.Store, Rejections: all.rejections, Replayer: events, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
 	})
 	if err != nil {
 		return live{}, nil, err

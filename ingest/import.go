@@ -33,9 +33,15 @@ type ImportOptions struct {
 	MaxBad       int64     // bad rows to accept; -1: no limit
 	MaxBadShare  float64   // share of bad rows to accept, judged at the end
 	Rejects      io.Writer // every bad row, as JSON Lines; may be nil
+	Keep         Keeper    // the bad rows, up to kindred.MaxRejected; nil: not kept
 	Examples     int       // bad rows to report for each reason
 	ValidateOnly bool      // store nothing; the report counts what would be
 	Progress     func(ImportProgress)
+}
+
+// Keeper keeps rows that were refused.
+type Keeper interface {
+	AppendRejected(ctx context.Context, rows []kindred.Rejected) error
 }
 
 // ImportProgress is how far an import is.
@@ -68,10 +74,11 @@ type importedRows struct {
 
 	aliases   []kindred.Alias
 	exposures []kindred.Exposure
+	rejected  []kindred.Rejected
 }
 
 func (b *importedRows) full() bool {
-	return max(len(b.events), len(b.items), len(b.users), len(b.aliases), len(b.exposures)) >= importBatch
+	return max(len(b.events), len(b.items), len(b.users), len(b.aliases), len(b.exposures), len(b.rejected)) >= importBatch
 }
 
 // importer is one import: the reader fills batches while one before is stored.
@@ -83,6 +90,7 @@ type importer struct {
 	report  ImportReport
 	stored  chan error
 	busy    bool
+	kept    int
 	done    tally // written by the storing goroutine while busy
 }
 
@@ -176,6 +184,7 @@ func (im *importer) take(b *importedRows, row format.Row, err error) error {
 		return nil
 	}
 	im.report.Rejected[bad.Reason]++
+	im.keep(b, row.Event, bad)
 	if kept := im.report.Examples[bad.Reason]; len(kept) < im.opts.Examples {
 		im.report.Examples[bad.Reason] = append(kept, *bad)
 	}
@@ -188,6 +197,19 @@ func (im *importer) take(b *importedRows, row format.Row, err error) error {
 		return fmt.Errorf("ingest: %d bad rows: %w", n, ErrTooManyBad)
 	}
 	return nil
+}
+
+// keep puts a bad row into the batch, with its event if it was read as one.
+func (im *importer) keep(b *importedRows, event *kindred.Event, bad *format.Reject) {
+	if im.opts.Keep == nil || im.opts.ValidateOnly || im.kept >= kindred.MaxRejected {
+		return
+	}
+	im.kept++
+	row := kindred.Rejected{Time: im.service.cfg.Now(), Source: fmt.Sprintf("%s:%d", bad.File, bad.Line), Reason: bad.Reason, Detail: bad.Detail, Raw: bad.Raw}
+	if event != nil {
+		row.SetEvent(event)
+	}
+	b.rejected = append(b.rejected, row)
 }
 
 func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
@@ -271,6 +293,11 @@ func (e *storeError) Error() string {
 func (e *storeError) Unwrap() error { return e.err }
 
 func (im *importer) write(ctx context.Context, b importedRows) error {
+	if len(b.rejected) > 0 { // none if rows are only validated
+		if err := im.opts.Keep.AppendRejected(ctx, b.rejected); err != nil {
+			return &storeError{"rejected rows", err}
+		}
+	}
 	if !im.opts.ValidateOnly {
 		return im.put(ctx, b)
 	}

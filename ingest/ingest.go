@@ -41,6 +41,8 @@ type Config struct {
 	Metrics   *metric.Metrics  // nil: not counted
 	Schema    schema.Settings  // what is declared of items
 	Catalogue Catalogue        // needed where the schema rejects unknown items
+
+	Rejections *Rejections // takes the events that Accept refuses; nil: they are not kept
 }
 
 // Catalogue knows the items there are.
@@ -124,6 +126,7 @@ func (s *Service) Accept(ctx context.Context, events []kindred.Event) ([]Outcome
 		}
 	}
 	s.count(outcomes)
+	s.keepRejected(events, outcomes)
 	return outcomes, nil
 }
 

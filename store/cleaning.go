@@ -212,6 +212,7 @@ func (w *writer) eraseVerdicts(id int64) error {
 		"DELETE FROM flags WHERE user = ?",
 		"DELETE FROM released_users WHERE user = ?",
 		"DELETE FROM rejected WHERE user = (SELECT name FROM users WHERE id = ?)",
+		"DELETE FROM rejected WHERE user IS NULL AND INSTR(raw, (SELECT name FROM users WHERE id = ?)) > 0",
 	} {
 		if _, err := w.conn.exec(text, id); err != nil {
 			return err

@@ -138,6 +138,9 @@ func printCleaning(ctx context.Context, e cleaner, out *output) error {
 type quarantineCmd struct {
 	List    quarantineListCmd    `cmd:"" default:"withargs" help:"List events by what was found about them (the default)."`
 	Release quarantineReleaseCmd `cmd:"" help:"Overrule what was found, so that events count again."`
+
+	Rejected quarantineRejectedCmd `cmd:"" help:"List rows that were refused and never became events, items or users."`
+	Replay   quarantineReplayCmd   `cmd:"" help:"Judge refused rows again by the rules there are now, and store the events that pass."`
 }
 
 // quarantineFilter chooses events.

@@ -13,6 +13,10 @@ type Metrics struct {
 	Registry *prometheus.Registry
 	// IngestEvents counts events by outcome: accepted, duplicate, rejected.
 	IngestEvents *prometheus.CounterVec
+	// RowsRejected counts rows refused by reason, as kept for a look;
+	// RejectedDropped those that could not be kept: too many at once.
+	RowsRejected    *prometheus.CounterVec
+	RejectedDropped prometheus.Counter
 	// Verdicts counts the marks that cleaning made as events came, by reason;
 	// FlaggedUsers the users whose events all have one.
 	Verdicts, FlaggedUsers *prometheus.CounterVec
@@ -55,12 +59,14 @@ type Metrics struct {
 // runtime and the process.
 func New() *Metrics {
 	m := &Metrics{
-		Registry:     prometheus.NewRegistry(),
-		IngestEvents: counters("ingest_events_total", "Events taken in, by outcome.", "outcome"),
-		Verdicts:     counters("cleaning_marks_total", "Events marked by cleaning, by reason.", "reason"),
-		FlaggedUsers: counters("cleaning_flagged_users_total", "Users all of whose events are marked, by reason.", "reason"),
-		Lists:        counters("recommend_lists_total", "Lists answered, by what was asked.", "asked"),
-		ListItems:    counters("recommend_items_total", "Items recommended, by the source that proposed them.", "source"),
+		Registry:        prometheus.NewRegistry(),
+		IngestEvents:    counters("ingest_events_total", "Events taken in, by outcome.", "outcome"),
+		RowsRejected:    counters("ingest_rejected_rows_total", "Rows that requests had refused, by reason.", "reason"),
+		RejectedDropped: counter("ingest_rejected_rows_dropped_total", "Rejected rows that were not kept because too many came at once."),
+		Verdicts:        counters("cleaning_marks_total", "Events marked by cleaning, by reason.", "reason"),
+		FlaggedUsers:    counters("cleaning_flagged_users_total", "Users all of whose events are marked, by reason.", "reason"),
+		Lists:           counters("recommend_lists_total", "Lists answered, by what was asked.", "asked"),
+		ListItems:       counters("recommend_items_total", "Items recommended, by the source that proposed them.", "source"),
 		ListSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: prefix + "recommend_list_seconds", Help: "Time to make a list, HTTP left out.", Buckets: buckets(),
 		}),
@@ -86,7 +92,7 @@ func New() *Metrics {
 		}),
 	}
 	m.Registry.MustRegister(
-		m.IngestEvents, m.Verdicts, m.FlaggedUsers, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
+		m.IngestEvents, m.RowsRejected, m.RejectedDropped, m.Verdicts, m.FlaggedUsers, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
 		m.FeatureValues, m.FeatureSeconds, m.FeatureEntities, m.FeatureFollowed, m.FeatureLogsDropped, m.FeatureSkew,
 		m.Checks, m.CheckStatus, m.CheckTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

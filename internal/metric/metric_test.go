@@ -10,6 +10,8 @@ import (
 func TestMetrics(t *testing.T) {
 	m, other := New(), New()
 	m.IngestEvents.WithLabelValues("accepted").Add(2)
+	m.RowsRejected.WithLabelValues("invalid_kind").Add(3)
+	m.RejectedDropped.Inc()
 	m.Lists.WithLabelValues("user").Inc()
 	m.ListItems.WithLabelValues("ials").Add(10)
 	m.ListSeconds.Observe(120e-6)
@@ -44,7 +46,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]float64{
-		"kindred_ingest_events_total": 2, "kindred_recommend_lists_total": 1, "kindred_recommend_items_total": 10,
+		"kindred_ingest_events_total": 2, "kindred_ingest_rejected_rows_total": 3, "kindred_ingest_rejected_rows_dropped_total": 1, "kindred_recommend_lists_total": 1, "kindred_recommend_items_total": 10,
 		"kindred_recommend_list_seconds": 1, "kindred_recommend_exposures_dropped_total": 1, "kindred_recommend_reload_failures_total": 1,
 		"kindred_feature_values_total": 50, "kindred_feature_read_seconds": 1, "kindred_feature_entities": 7,
 		"kindred_feature_followed_timestamp_seconds": 1.7e9, "kindred_feature_logs_dropped_total": 1, "kindred_feature_skew_total": 1,

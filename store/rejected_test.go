@@ -1,0 +1,50 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"kindred"
+)
+
+// TestRejectedBounds keeps the newest rows within bounds, and counts the others.
+func TestRejectedBounds(t *testing.T) {
+	db, err := Open(t.Context(), Config{Path: ":memory:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // in memory
+	const each = 10_000
+	text := strings.Repeat("x", kindred.MaxRejectedRow+1)
+	const fit = kindred.MaxRejectedBytes / kindred.MaxRejectedRow
+	batch := make([]kindred.Rejected, each)
+	for i := range batch {
+		batch[i] = kindred.Rejected{Time: time.Unix(1, 0), Source: "api", Reason: "long", Raw: text}
+	}
+	if err := db.AppendRejected(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	counts, dropped, err := db.RejectedCounts(t.Context())
+	if err != nil || counts["long"] != fit || dropped != each-fit {
+		t.Errorf("%v are kept, %d dropped, %v; want %d", counts, dropped, err, fit)
+	}
+	rows, err := db.Rejected(t.Context(), RejectedQuery{Limit: 1})
+	if err != nil || rows[0].ID != each-fit+1 || !rows[0].Cut || len(rows[0].Raw) != kindred.MaxRejectedRow {
+		t.Errorf("the oldest is %d, cut %t, %v", rows[0].ID, rows[0].Cut, err)
+	}
+	const more = kindred.MaxRejected/each + 1
+	for k := range more {
+		for i := range batch {
+			batch[i] = kindred.Rejected{Time: time.Unix(2, 0), Source: fmt.Sprintf("a.csv:%d", k*each+i), Reason: "short"}
+		}
+		if err := db.AppendRejected(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counts, dropped, err = db.RejectedCounts(t.Context())
+	if err != nil || counts["short"] != kindred.MaxRejected || len(counts) != 1 || dropped != each+more*each-kindred.MaxRejected {
+		t.Errorf("%v are kept, %d dropped, %v", counts, dropped, err)
+	}
+}
