@@ -59,6 +59,21 @@ func withSeed(algorithm interface{ Kind() string }, settings json.RawMessage, se
 	return json.Marshal(given)
 }
 
+// SplitCandidates takes apart candidates with commas between them, as
+// "itemknn,ials:factors=128,alpha=5,ease". A part that is no setting of the one
+// before begins the next.
+func SplitCandidates(text string) (candidates []string) {
+	for i, part := range splitOutside(text, ',') {
+		before, _, isSetting := strings.Cut(part, "=")
+		if isSetting = isSetting && !strings.Contains(before, ":"); isSetting && i > 0 {
+			candidates[len(candidates)-1] += "," + part
+		} else {
+			candidates = append(candidates, part)
+		}
+	}
+	return candidates
+}
+
 // ParseCandidate reads a candidate as it is written on a command line: "ials",
 // "ials:factors=128,lambda=0.003", or for hybrids, whose models stand between
 // brackets and bars, "blend:models=[ials:factors=128,alpha=5|itemknn|popular]".

@@ -369,6 +369,23 @@ func TestParseCandidate(t *testing.T) {
 	}
 }
 
+func TestSplitCandidates(t *testing.T) {
+	for text, want := range map[string][]string{
+		"ials":                   {"ials"},
+		"itemknn,ials":           {"itemknn", "ials"},
+		"ials:factors=8,alpha=5": {"ials:factors=8,alpha=5"},
+		"ials:factors=8,alpha=5,ease,slim:candidates=9":                {"ials:factors=8,alpha=5", "ease", "slim:candidates=9"},
+		"blend:models=[ials:factors=8,alpha=5|ease],buckets=1,popular": {"blend:models=[ials:factors=8,alpha=5|ease],buckets=1", "popular"},
+		"a=1,b=2": {"a=1,b=2"},
+		"":        {""},
+		"ials,":   {"ials", ""},
+	} {
+		if got := SplitCandidates(text); !slices.Equal(got, want) {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestParseMetric(t *testing.T) {
 	if m, err := ParseMetric("ndcg@20"); err != nil || m != (Metric{"ndcg", 20}) || m.String() != "ndcg@20" {
 		t.Errorf("ndcg@20 became %v, %v", m, err)

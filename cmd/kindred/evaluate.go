@@ -30,7 +30,7 @@ type evaluateRankingCmd struct {
 	FoldBy    string   `help:"What a fold holds out: interactions, or users whole, of whose items the model is told --fold-known." enum:"interactions,users" default:"interactions"`
 	FoldKnown float64  `help:"Share of a held-out user's items that the model is told." default:"0.8"`
 	Cut       string   `help:"Judge what is stored on the events from this moment on (2006-01-02 or 2006-01-02T15:04:05Z) instead of the configured share."`
-	Model     []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times (default: those of kindred.yaml)." sep:"none" aliases:"models"`
+	Model     []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times (default: those of kindred.yaml)." sep:"none" aliases:"models"`
 }
 
 func (c *evaluateRankingCmd) Run(ctx context.Context, g *cli, out *output) (err error) {

@@ -12,7 +12,7 @@ import (
 )
 
 type evaluateColdCmd struct {
-	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times (default: content and featureals)." sep:"none"`
+	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times (default: content and featureals)." sep:"none" aliases:"models"`
 	Metric string   `help:"Metric that chooses settings and orders the tables." default:"ndcg@10"`
 
 	Data   string   `help:"File of interactions." type:"existingfile" required:""`

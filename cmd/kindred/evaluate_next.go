@@ -14,7 +14,7 @@ type evaluateNextCmd struct {
 	explicitFlags
 	Split    string   `help:"How to split --data: leave-last-out (a sequence's last event tests, the one before validates), chronological, sessions (those that begin last are the test, whole)." enum:"leave-last-out,chronological,sessions" default:"leave-last-out"`
 	Prefixes string   `help:"Ask for the next item after each beginning of a test sequence (all), or for the last only (last)." enum:"last,all" default:"last"`
-	Model    []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times." sep:"none" aliases:"models"`
+	Model    []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times." sep:"none" aliases:"models"`
 }
 
 func (c *evaluateNextCmd) Run(ctx context.Context, out *output) error {

@@ -13,7 +13,7 @@ import (
 )
 
 type evaluateRatingsCmd struct {
-	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times (default: every kind that predicts ratings)." sep:"none"`
+	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times (default: every kind that predicts ratings)." sep:"none" aliases:"models"`
 	Metric string   `help:"Metric that chooses settings and orders the table." enum:"rmse,mae" default:"rmse"`
 
 	Train []string `help:"File of training ratings: user, item, rating and perhaps time, separated by tabs, commas, :: or spaces, with or without a header. With several, each goes with the test file in its place (u1.base,u2.base and u1.test,u2.test)." type:"existingfile"`

@@ -21,7 +21,7 @@ import (
 
 // evaluateRowsCmd judges rankers on files of labelled rows.
 type evaluateRowsCmd struct {
-	Model []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times (default: logistic, fm, ffm, gbdt and rowstack as they come)." sep:"none" aliases:"models"`
+	Model []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times (default: logistic, fm, ffm, gbdt and rowstack as they come)." sep:"none" aliases:"models"`
 
 	Train string `help:"File of labelled rows to learn from." type:"existingfile" required:""`
 	Valid string `help:"File of labelled rows to choose settings on and to stop by." type:"existingfile"`
@@ -80,7 +80,7 @@ func (c *evaluateRowsCmd) candidates(settings *train.RowSettings) error {
 	if len(texts) == 0 {
 		texts = model.RowKinds()
 	}
-	for _, text := range texts {
+	for _, text := range splitCandidates(texts) {
 		candidate, err := train.ParseRowCandidate(text, c.Seed)
 		if err != nil {
 			return err

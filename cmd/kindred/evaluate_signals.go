@@ -12,7 +12,7 @@ import (
 
 type evaluateSignalsCmd struct {
 	Metric string   `help:"Metric that decides (default from kindred.yaml, else ndcg@20)."`
-	Model  []string `help:"Model to learn with, as kind or kind:name=value,name=value; may be given several times (default: those of kindred.yaml)." sep:"none" aliases:"models"`
+	Model  []string `help:"Model to learn with, as kind or kind:name=value,name=value; several with commas between them, or several times (default: those of kindred.yaml)." sep:"none" aliases:"models"`
 }
 
 // Help says what is compared.

@@ -19,7 +19,7 @@ import (
 
 type trainCmd struct {
 	Metric string   `help:"Metric that decides which model goes live (default from kindred.yaml, else ndcg@20)."`
-	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; may be given several times." sep:"none" aliases:"models"`
+	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times." sep:"none" aliases:"models"`
 
 	IgnoreChecks bool `help:"Learn even if checks of the data come out as errors; the versions' lineage says so."`
 }
@@ -58,9 +58,17 @@ func preferMemory() {
 	}
 }
 
+// splitCandidates returns the candidates of every flag one by one.
+func splitCandidates(texts []string) (candidates []string) {
+	for _, text := range texts {
+		candidates = append(candidates, train.SplitCandidates(text)...)
+	}
+	return candidates
+}
+
 func parseCandidates(texts []string, seed uint64) ([]train.Candidate, error) {
 	var candidates []train.Candidate
-	for _, text := range texts {
+	for _, text := range splitCandidates(texts) {
 		candidate, err := train.ParseCandidate(text, seed)
 		if err != nil {
 			return nil, err
