@@ -40,7 +40,7 @@ const (
 	verdictSlice  = 20_000
 	snapshotEvery = 500_000 // events: what a restart judges again, at most
 	unsavedMost   = 1000    // events judged without a finding before that is noted
-	gatherTime    = 20 * time.Millisecond
+	gatherTime    = 100 * time.Millisecond
 	pollInterval  = 2 * time.Second // for what other processes wrote
 )
 
