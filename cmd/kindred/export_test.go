@@ -38,7 +38,7 @@ func everything(t *testing.T, s *server) {
 		`{"user":"u ?","item":"a/\" b","kind":"rating","value":0.1,"time":"2026-01-02T15:04:05.678Z","session":"s,1","request_id":"` +
 			answer.RequestID + `","position":2,"context":{"a":[1,{"b":null}],"<q>":"☃ \" \u2028"}}`,
 		`{"event_id":"own, id","user":"u ?","kind":"search","context":{"q":"mugs"}}`,
-		`{"user":"only-events","item":"unknown","kind":"purchase","value":3,"time":"1999-01-01T00:00:00Z"}`,
+		`{"user":"only-events","item":"nowhere-listed","kind":"purchase","value":3,"time":"1999-01-01T00:00:00Z"}`,
 	} {
 		s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", event)
 	}
