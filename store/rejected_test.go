@@ -48,3 +48,28 @@ func TestRejectedBounds(t *testing.T) {
 		t.Errorf("%v are kept, %d dropped, %v", counts, dropped, err)
 	}
 }
+
+// TestRejectedErased erases someone whose events were all refused.
+func TestRejectedErased(t *testing.T) {
+	db, err := Open(t.Context(), Config{Path: ":memory:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // in memory
+	rows := []kindred.Rejected{
+		{Time: time.Unix(1, 0), Source: "api", Reason: "invalid_kind", Raw: "{}", User: "ann"},
+		{Time: time.Unix(1, 0), Source: "api", Reason: "invalid_kind", Raw: "{}", User: "bob"},
+	}
+	if err := db.AppendRejected(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.EraseUser(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := db.Rejected(t.Context(), RejectedQuery{Limit: 9}); err != nil || len(left) != 1 || left[0].User != "bob" {
+		t.Errorf("%+v are left, %v", left, err)
+	}
+	if _, err := db.EraseUser(t.Context(), "ann"); kindred.KindOf(err) != kindred.NotFound {
+		t.Errorf("erasing once more: %v", err)
+	}
+}

@@ -197,7 +197,7 @@ func (w *writer) erase(user string) (events int64, err error) {
 		return 0, err
 	}
 	if len(who.ids) == 0 {
-		return 0, noUser(kindred.UserID(user))
+		return 0, w.eraseStranger(user)
 	}
 	// by_user must know all of the user's events.
 	for _, id := range who.ids {
@@ -219,6 +219,19 @@ func (w *writer) erase(user string) (events int64, err error) {
 	w.users.clear()
 	w.state.users--
 	return events, err
+}
+
+// eraseStranger erases the rejected rows of someone of whom nothing else is
+// stored; it fails if there are none.
+func (w *writer) eraseStranger(user string) error {
+	result, err := w.conn.exec("DELETE FROM rejected WHERE user = ?", user)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return noUser(kindred.UserID(user))
 }
 
 // eraseID erases everything under one ID.
