@@ -165,10 +165,11 @@ func (e *Engine) CompareSignals(
 func (e *Engine) Features() (*featurestore.Service, error) { return e.features(nil) }
 
 func (e *Engine) features(metrics *metric.Metrics) (*featurestore.Service, error) {
-	// Every verdict: it comes when the event has been counted already, and what
-	// was served is to be what is computed again.
+	// Every verdict of cleaning: it comes when the event has been counted
+	// already, and what was served is to be what is computed again. What its
+	// client took back does not count.
 	return featurestore.New(featurestore.Config{
-		Features: e.Config.Features, Logs: e.Store, Accept: kindred.AllReasons(), Metrics: metrics, Logger: e.log,
+		Features: e.Config.Features, Logs: e.Store, Accept: kindred.AllReasons() &^ kindred.Withdrawn, Metrics: metrics, Logger: e.log,
 	}, e.Store)
 }
 

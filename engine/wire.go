@@ -45,7 +45,7 @@ var (
 	_ api.RejectedRows = (*store.DB)(nil)
 	_ api.Rejections   = (*ingest.Rejections)(nil)
 	_ api.Replayer     = (*ingest.Service)(nil)
-	_ api.Histories    = (*recommend.Service)(nil)
+	_ api.Histories    = live{}
 
 	_ ingest.Observer      = (*featurestore.Service)(nil)
 	_ ingest.Observer      = (*ingest.Verdicts)(nil)

@@ -61,7 +61,7 @@ type Service struct {
 
 	state   atomic.Pointer[feature.Online] // nil until it has been built
 	wake    chan struct{}                  // something was stored
-	rebuild chan struct{}                  // a user was erased
+	rebuild chan struct{}                  // events went that had been counted
 	shown   chan kindred.Exposure
 
 	building sync.Mutex // held while a state is built
@@ -153,3 +153,7 @@ func (s *Service) UserErased(id kindred.UserID) {
 	}
 	signal(s.rebuild)
 }
+
+// EventsWithdrawn takes note of events that no longer count: the state is built
+// anew, in the background.
+func (s *Service) EventsWithdrawn() { signal(s.rebuild) }

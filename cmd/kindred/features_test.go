@@ -118,6 +118,23 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
+// TestFeaturesOfWithdrawn takes an event back that features count.
+func TestFeaturesOfWithdrawn(t *testing.T) {
+	s := startServer(t, shopWithFeatures(t), "")
+	for i := range 3 {
+		s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", fmt.Sprintf(`{"event_id":"e%d","user":"ann","item":"i%d","kind":"view"}`, i, i))
+	}
+	count := func(views int) {
+		waitFor(t, fmt.Sprintf("%d views", views), func() bool {
+			_, answer := s.call(t, http.MethodPost, "/get-online-features", `{"features":["user:views_1h"],"entities":{"user_id":["ann"]}}`)
+			return strings.Contains(answer, fmt.Sprintf(`"values":[%d.0]`, views))
+		})
+	}
+	count(3)
+	s.want(t, http.StatusOK, http.MethodDelete, "/v1/events/e1", "")
+	count(2)
+}
+
 // TestKilledWhileMaterializing kills the server at random moments while it
 // computes features anew and takes in events and values, and expects it to
 // know afterwards exactly what the log says.
