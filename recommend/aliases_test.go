@@ -99,7 +99,7 @@ func TestMergedElsewhere(t *testing.T) {
 	other := w.openStore()
 	_, err := other.MergeUsers(t.Context(), kindred.Merge{User: "ada", From: "tablet"})
 	must(t, err)
-	until(t, "a merge by another process", func() bool { return historyOf(t, svc, "tablet") == 3 })
+	until(t, "a merge by another process", func() bool { return historyOf(t, svc, "ada") == 3 })
 	svc.Observe(w.view("tablet", "knife"))
 	if n := historyOf(t, svc, "ada"); n != 4 {
 		t.Errorf("after an event under the alias the history is %d", n)
