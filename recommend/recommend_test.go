@@ -173,6 +173,7 @@ func TestItemsWhileLoading(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- svc.Run(ctx) }()
 	<-isRead
+	until(t, "the catalogue to be read", func() bool { return has(ask(t, svc, recommend.Request{N: 9}), "jug") })
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Error(err)
