@@ -102,6 +102,8 @@ func (s *Server) withdraw(w *recorder, r *http.Request, ask store.Withdrawal) er
 	if err != nil {
 		return err
 	}
-	s.deps.Histories.VerdictsChanged([]kindred.UserID{user})
+	if events > 0 && !ask.OnlyTell {
+		s.deps.Histories.VerdictsChanged([]kindred.UserID{user})
+	}
 	return answerJSON(w, http.StatusOK, withdrawnBody{events})
 }
