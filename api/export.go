@@ -27,6 +27,10 @@ func (s *Server) exportRoutes() []route {
 		{name: "from", kind: "string", detail: "Only from this time on (RFC 3339).", example: "2026-01-01T00:00:00Z"},
 		{name: "to", kind: "string", detail: "Only before this time.", example: "2026-02-01T00:00:00Z"},
 	})
+	chosen := slices.Concat(params, []param{
+		{name: "set", kind: "string", detail: "Only the features of this set.", example: "basic"},
+		{name: "entity", kind: "string", detail: "Only features of user, or of item.", example: "user"},
+	})
 	const detail = "Streams everything as it is at one moment. An answer that ends early, without its last chunk, is not whole. " +
 		"At most 2 at a time; further ones are told to come back. "
 	routes := []route{
@@ -50,8 +54,14 @@ func (s *Server) exportRoutes() []route {
 			path: "/v1/export/exposures", summary: "All lists that were shown and are kept", detail: detail, query: dated,
 			answers: []answer{{http.StatusOK, jsonLines(`{"request_id":"019","user":"u42","time":"2026-01-02T15:04:05Z","model":"","items":["mug-red"],"sources":["newest"]}` + "\n")}},
 		},
+		{
+			path: "/v1/export/features", summary: "What the features of all users and items are now", query: chosen,
+			detail: "A row for each user and item that anything is known of, users first, by ID; a column for each feature, named entity__name; " +
+				"`time` is the moment that the row was read at. A default stands where there is no value. At most 2 exports at a time.",
+			answers: []answer{{http.StatusOK, jsonLines(`{"entity":"user","id":"u42","time":"2026-01-02T15:04:05Z","user__views_7d":12,"item__price":null}` + "\n")}},
+		},
 	}
-	for i, what := range []export.What{export.Events, export.Items, export.Users, export.Aliases, export.Exposures} {
+	for i, what := range []export.What{export.Events, export.Items, export.Users, export.Aliases, export.Exposures, export.FeatureValues} {
 		rt := &routes[i]
 		rt.method, rt.scope, rt.tag = http.MethodGet, ScopeAdmin, "Export"
 		rt.handle = func(w *recorder, r *http.Request) error { return s.export(w, r, what) }
@@ -99,14 +109,18 @@ func (s *Server) scan() (done func(), err error) {
 // exportRequest reads what is asked for.
 func exportRequest(r *http.Request, what export.What) (ask export.Request, err error) {
 	known := []string{"format", "from", "to"}
-	if what == export.Items || what == export.Users || what == export.Aliases {
+	switch what {
+	case export.Items, export.Users, export.Aliases:
 		known = known[:1]
+	case export.FeatureValues:
+		known = []string{"format", "set", "entity"}
+	default:
 	}
 	q, err := readQuery(r, known...)
 	if err != nil {
 		return ask, err
 	}
-	ask = export.Request{What: what, Format: q["format"]}
+	ask = export.Request{What: what, Format: q["format"], Set: q["set"], Entity: q["entity"]}
 	if ask.Format == "" {
 		ask.Format = "jsonl"
 	}

@@ -57,7 +57,7 @@ type Deps struct {
 	Aliases     Aliases
 	Keys        Keys
 	Counts      Counts
-	Stored      export.Store // for exports
+	Stored      export.Source // for exports
 	Models      Models
 	Features    Features
 	Cleaning    Cleaning
@@ -220,7 +220,7 @@ func (d *Deps) complete() error {
 		{"Aliases", d.Aliases == nil},
 		{"Keys", d.Keys == nil},
 		{"Counts", d.Counts == nil},
-		{"Stored", d.Stored == nil},
+		{"Stored", d.Stored.Store == nil || d.Stored.Features == nil},
 		{"Models", d.Models == nil},
 		{"Features", d.Features == nil},
 		{"Checks", d.Checks == nil},

@@ -15,6 +15,7 @@ import (
 
 	"kindred"
 	"kindred/api"
+	"kindred/export"
 	"kindred/featurestore"
 	"kindred/format"
 	"kindred/ingest"
@@ -158,6 +159,11 @@ func (e *Engine) CompareSignals(
 		return train.SignalsResult{}, err
 	}
 	return train.CompareSignals(ctx, settings, source{e.Store}, progress)
+}
+
+// Exports returns where exports come from.
+func (e *Engine) Exports(features *featurestore.Service) export.Source {
+	return export.Source{Store: e.Store, Features: features}
 }
 
 // Features returns the feature store of the folder, for commands: it answers

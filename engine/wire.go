@@ -21,6 +21,7 @@ var (
 	_ ingest.Observer  = (*recommend.Service)(nil)
 	_ ingest.Observer  = (*api.Activity)(nil)
 	_ export.Store     = (*store.DB)(nil)
+	_ export.Features  = (*featurestore.Service)(nil)
 	_ recommend.Store  = (*store.DB)(nil)
 	_ recommend.Shown  = (*featurestore.Service)(nil)
 	_ recommend.Models = (*registry.Registry)(nil)

@@ -63,7 +63,7 @@ func TestWrite(t *testing.T) {
 	} {
 		c.ask.Format = "jsonl"
 		var b bytes.Buffer
-		rows, err := export.Write(t.Context(), &b, db, c.ask)
+		rows, err := export.Write(t.Context(), &b, export.Source{Store: db}, c.ask)
 		must(t, err)
 		lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 		if rows != c.rows || !strings.Contains(lines[0], c.first) || !strings.Contains(lines[len(lines)-1], c.last) ||
@@ -101,7 +101,7 @@ func (f *full) Write(p []byte) (int, error) {
 func TestWriterThatFails(t *testing.T) {
 	db := filled(t, 3000)
 	for _, formatName := range []string{"csv", "jsonl", "parquet"} {
-		_, err := export.Write(t.Context(), &full{1000}, db, export.Request{What: export.Events, Format: formatName})
+		_, err := export.Write(t.Context(), &full{1000}, export.Source{Store: db}, export.Request{What: export.Events, Format: formatName})
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", formatName, err)
 		}
@@ -116,7 +116,7 @@ func TestInterrupted(t *testing.T) {
 	must(t, os.WriteFile(path, []byte("before"), 0o600))
 	ctx, stop := context.WithCancel(t.Context())
 	told := int64(0)
-	_, err := export.File(ctx, path, db, export.Request{What: export.Events, Progress: func(n int64) { told = n; stop() }})
+	_, err := export.File(ctx, path, export.Source{Store: db}, export.Request{What: export.Events, Progress: func(n int64) { told = n; stop() }})
 	if !errors.Is(err, context.Canceled) || told == 0 || told == rows {
 		t.Fatalf("after %d rows: %v", told, err)
 	}
@@ -133,7 +133,7 @@ func TestSnapshot(t *testing.T) {
 	const rows = 1 << 14
 	db := filled(t, rows)
 	var b bytes.Buffer
-	got, err := export.Write(t.Context(), &b, db, export.Request{What: export.Events, Format: "csv", Progress: func(int64) {
+	got, err := export.Write(t.Context(), &b, export.Source{Store: db}, export.Request{What: export.Events, Format: "csv", Progress: func(int64) {
 		_, err := db.AppendEvents(context.WithoutCancel(t.Context()), []kindred.Event{{ID: "late", User: "u", Item: "i", Kind: kindred.View, Time: day}})
 		must(t, err)
 	}})
@@ -141,7 +141,7 @@ func TestSnapshot(t *testing.T) {
 	if got != rows || strings.Contains(b.String(), "late") {
 		t.Errorf("%d rows of %d", got, rows)
 	}
-	if n, err := export.Write(t.Context(), &b, db, export.Request{What: export.Events, Format: "csv"}); n != rows+1 || err != nil {
+	if n, err := export.Write(t.Context(), &b, export.Source{Store: db}, export.Request{What: export.Events, Format: "csv"}); n != rows+1 || err != nil {
 		t.Errorf("afterwards %d rows, %v", n, err)
 	}
 }

@@ -114,8 +114,7 @@ func (s *Service) Read(r *feature.Request) (feature.Reading, error) {
 	}
 	state := s.state.Load()
 	if state == nil {
-		return feature.Reading{}, kindred.Errorf(kindred.Unavailable,
-			"the features are being computed from the log, %d events so far; try again", s.progress.Load())
+		return feature.Reading{}, s.notReady()
 	}
 	reading, err := state.Read(r)
 	if err == nil {
@@ -123,6 +122,10 @@ func (s *Service) Read(r *feature.Request) (feature.Reading, error) {
 		s.metrics.FeatureValues.Add(float64(r.Rows * len(r.Features)))
 	}
 	return reading, err
+}
+
+func (s *Service) notReady() error {
+	return kindred.Errorf(kindred.Unavailable, "the features are being computed from the log, %d events so far; try again", s.progress.Load())
 }
 
 // State says how far the online state has come; false until it has been built.

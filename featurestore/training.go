@@ -208,17 +208,21 @@ func (l *Labels) columns() []format.BlockColumn {
 // ColumnName is what a feature is called in a file, and by Feast's full names.
 func ColumnName(ref feature.Ref) string { return strings.Replace(string(ref), ":", "__", 1) }
 
-// blockColumns turns features into columns of a file.
-func blockColumns(columns []feature.Column) []format.BlockColumn {
-	types := map[feature.Type]format.ColumnType{
+// columnType is how a file holds values of a type.
+func columnType(t feature.Type) format.ColumnType {
+	return map[feature.Type]format.ColumnType{
 		feature.Number: format.NumberColumn, feature.Bool: format.BoolColumn, feature.String: format.TextColumn,
 		feature.Strings: format.TextsColumn, feature.Vector: format.VectorColumn,
-	}
+	}[t]
+}
+
+// blockColumns turns features into columns of a file.
+func blockColumns(columns []feature.Column) []format.BlockColumn {
 	list := make([]format.BlockColumn, len(columns))
 	for i := range columns {
 		c := &columns[i]
 		list[i] = format.BlockColumn{
-			Name: ColumnName(c.Ref), Type: types[c.Type], Numbers: c.Numbers, Texts: c.Texts, Lists: c.Lists, Vectors: c.Vectors,
+			Name: ColumnName(c.Ref), Type: columnType(c.Type), Numbers: c.Numbers, Texts: c.Texts, Lists: c.Lists, Vectors: c.Vectors,
 		}
 		if c.Type == feature.String {
 			list[i].Missing = make([]bool, len(c.Texts))

@@ -96,6 +96,26 @@ func (b *BlockWriter) Close() error {
 	return nil
 }
 
+// WriteBlocks writes a table of the blocks that fill gives to write, of which
+// the first tells the columns, and returns how many rows there were. Without a
+// block nothing is written.
+func WriteBlocks(w io.Writer, formatName string, fill func(write func(block []BlockColumn, rows int) error) error) (rows int64, err error) {
+	var table *BlockWriter
+	err = fill(func(block []BlockColumn, n int) (err error) {
+		if table == nil {
+			if table, err = NewBlockWriter(w, formatName, block); err != nil {
+				return err
+			}
+		}
+		rows += int64(n)
+		return table.Write(block, n)
+	})
+	if err == nil && table != nil {
+		err = table.Close()
+	}
+	return rows, err
+}
+
 // nodes are the columns' types in Parquet.
 func (t ColumnType) node() parquet.Node {
 	switch t {

@@ -7,21 +7,24 @@ import (
 	"time"
 
 	"kindred"
+	"kindred/engine"
 	"kindred/export"
 )
 
 type exportCmd struct {
-	What   string `arg:"" help:"events, items, users, aliases (their further IDs), exposures (the lists that were shown), or all." enum:"events,items,users,aliases,exposures,all"`
+	What   string `arg:"" help:"events, items, users, aliases (their further IDs), exposures (the lists that were shown), features (what those of users and items are now), or all that is stored." enum:"events,items,users,aliases,exposures,features,all"`
 	Out    string `help:"File to write, compressed if it ends in .gz or .zst; for all, a folder; - is standard output." short:"o" default:"-"`
 	Format string `help:"jsonl, csv or parquet (default: what the file's name says, else jsonl)." enum:",jsonl,csv,parquet" default:""`
 	From   string `help:"Only events and exposures from this moment on: 2006-01-02 or 2006-01-02T15:04:05Z." placeholder:"TIME"`
 	To     string `help:"Only events and exposures before this moment." placeholder:"TIME"`
+	Set    string `help:"Only the features of this set."`
+	Entity string `help:"Only features of user, or of item." enum:",user,item" default:""`
 }
 
 // Help tells what the files are good for.
 func (*exportCmd) Help() string {
 	return "Writes what is stored as it is at one moment, while others go on reading and writing. A file has its name only once it is whole. " +
-		"'kindred import auto FOLDER' into an empty state folder stores the same again."
+		"'kindred import auto FOLDER' into an empty state folder stores the same again. Features follow from the rest, so all leaves them out."
 }
 
 // exported is what an export says of each file.
@@ -46,8 +49,12 @@ func (c *exportCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
 	if err != nil {
 		return err
 	}
+	from, err := c.source(ctx, e)
+	if err != nil {
+		return err
+	}
 	if c.Out == "-" {
-		_, err := export.Write(ctx, out.w, e.Store, requests[0])
+		_, err := export.Write(ctx, out.w, from, requests[0])
 		return err
 	}
 	var files []exported
@@ -61,7 +68,7 @@ func (c *exportCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
 		}[r.What], "rows")
 		r.Progress = bar.set
 		began := time.Now()
-		rows, err := export.File(ctx, path, e.Store, r)
+		rows, err := export.File(ctx, path, from, r)
 		bar.done()
 		if err != nil {
 			return err
@@ -75,6 +82,19 @@ func (c *exportCmd) Run(ctx context.Context, g *cli, out *output) (err error) {
 	})
 }
 
+// source returns where the export comes from; features are computed from the
+// log first.
+func (c *exportCmd) source(ctx context.Context, e *engine.Engine) (export.Source, error) {
+	if export.What(c.What) != export.FeatureValues {
+		return e.Exports(nil), nil
+	}
+	features, err := featuresOf(e)
+	if err == nil {
+		err = features.Materialize(ctx)
+	}
+	return e.Exports(features), err
+}
+
 // requests returns what is to be exported, with every fault told before
 // anything is written.
 func (c *exportCmd) requests() (requests []export.Request, err error) {
@@ -83,7 +103,7 @@ func (c *exportCmd) requests() (requests []export.Request, err error) {
 		all = []export.What{export.What(c.What)}
 	}
 	for _, what := range all {
-		r := export.Request{What: what, Format: c.Format}
+		r := export.Request{What: what, Format: c.Format, Set: c.Set, Entity: c.Entity}
 		isDated := what == export.Events || what == export.Exposures
 		if r.From, err = moment("--from", c.From); err == nil {
 			r.To, err = moment("--to", c.To)

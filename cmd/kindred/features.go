@@ -31,15 +31,21 @@ func withFeatures(ctx context.Context, g *cli, out *output, do func(*engine.Engi
 		return err
 	}
 	defer closeEngine(e, &err)
-	s, err := e.Features()
+	s, err := featuresOf(e)
 	if err != nil {
 		return err
 	}
-	if s.IsEmpty() {
-		return kindred.Errorf(kindred.Invalid, "no features are defined (write \"features: {preset: basic}\" into %s to begin with; docs/features.md tells more)",
+	return do(e, s)
+}
+
+// featuresOf returns the feature store of the folder, which must have features.
+func featuresOf(e *engine.Engine) (*featurestore.Service, error) {
+	s, err := e.Features()
+	if err == nil && s.IsEmpty() {
+		err = kindred.Errorf(kindred.Invalid, "no features are defined (write \"features: {preset: basic}\" into %s to begin with; docs/features.md tells more)",
 			e.Path(engine.ConfigFile))
 	}
-	return do(e, s)
+	return s, err
 }
 
 type featuresListCmd struct{}

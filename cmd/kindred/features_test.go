@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,5 +171,53 @@ func TestKilledWhileMaterializing(t *testing.T) {
 	r := succeed(t, "features", "get", "item:views_24h", "--item", "i1", "--dir", dir)
 	if !strings.Contains(r.out, fmt.Sprintf("%d PRESENT", events)) {
 		t.Errorf("%d events are stored, the feature is %s", events, r.out)
+	}
+}
+
+// TestExportFeatures expects the same rows from a running server and from the
+// command, in every format, and no half of a file.
+func TestExportFeatures(t *testing.T) {
+	dir := shopWithFeatures(t)
+	s := startServer(t, dir, "")
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/i%20%22,", `{"price":2.5}`)
+	for i := range 2 {
+		s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", fmt.Sprintf(`{"user":"ann","item":"i%d","kind":"view"}`, i+1))
+	}
+	times := regexp.MustCompile(`"time":"[^"]*",`)
+	var served string
+	waitFor(t, "the features to be there", func() bool {
+		_, served = s.call(t, http.MethodGet, "/v1/export/features?set=two", "")
+		return strings.Contains(served, `"user__views_1h":2`) && strings.Contains(served, `"id":"i \"`)
+	})
+	printed := succeed(t, "export", "features", "--set", "two", "--dir", dir).out
+	served, printed = times.ReplaceAllString(served, ""), times.ReplaceAllString(printed, "")
+	want := `{"entity":"user","id":"ann","user__views_1h":2,"user__owl":true,"item__views_24h":null}
+{"entity":"item","id":"i \",","user__views_1h":null,"user__owl":null,"item__views_24h":0}
+{"entity":"item","id":"i1","user__views_1h":null,"user__owl":null,"item__views_24h":1}
+{"entity":"item","id":"i2","user__views_1h":null,"user__owl":null,"item__views_24h":1}
+`
+	if served != want || printed != want {
+		t.Errorf("served:\n%s\nprinted:\n%s", served, printed)
+	}
+	csv := succeed(t, "export", "features", "--entity", "item", "--set", "two", "--format", "csv", "--dir", dir).out
+	if want := "entity,id,time,item__views_24h\nitem,\"i \"\",\","; !strings.HasPrefix(csv, want) {
+		t.Errorf("CSV is %s", csv)
+	}
+	path := filepath.Join(dir, "out.parquet")
+	if r := succeed(t, "export", "features", "-o", path, "--dir", dir); !strings.Contains(r.out, "4 features to") || !strings.HasPrefix(readFile(t, path), "PAR1") {
+		t.Errorf("Parquet: %s", r.out)
+	}
+	for want, args := range map[string][]string{
+		"there is no feature set": {"features", "--set", "none", "-o", filepath.Join(dir, "none.csv")},
+		"have no features":        {"items", "--entity", "user"},
+		"no features are defined": {"features", "--dir", t.TempDir()},
+	} {
+		r := kindredRun(t, append([]string{"export", "--dir", dir}, args...)...)
+		if r.code != exitUsage || !strings.Contains(r.err, want) || r.out != "" {
+			t.Errorf("%v: exit code %d, %q, want %q", args, r.code, r.err, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "none.csv")); !os.IsNotExist(err) {
+		t.Errorf("a refused export left a file: %v", err)
 	}
 }

@@ -110,23 +110,12 @@ func writeTable(path string, fill func(featurestore.Table) error) error {
 		return err
 	}
 	defer file.Discard()
-	var table *format.BlockWriter
-	err = fill(func(columns []format.BlockColumn, rows int) (err error) {
-		if table == nil {
-			if table, err = format.NewBlockWriter(file, formatOf(path), columns); err != nil {
-				return err
-			}
-		}
-		return table.Write(columns, rows)
-	})
+	rows, err := format.WriteBlocks(file, formatOf(path), func(write func([]format.BlockColumn, int) error) error { return fill(write) })
 	if err != nil {
 		return err
 	}
-	if table == nil {
+	if rows == 0 {
 		return kindred.Errorf(kindred.Invalid, "there are no rows to make a training set of: no list was shown in that time, or nothing was kept")
-	}
-	if err := table.Close(); err != nil {
-		return err
 	}
 	return file.Commit()
 }

@@ -35,7 +35,7 @@ type cli struct {
 
 	Demo       demoCmd       `cmd:"" help:"Make a small shop, learn from it and serve it, with shoppers clicking; or show your own data."`
 	Import     importCmd     `cmd:"" help:"Import events, items and users from files."`
-	Export     exportCmd     `cmd:"" help:"Write events, items, users and shown lists to files."`
+	Export     exportCmd     `cmd:"" help:"Write events, items, users, shown lists and features to files."`
 	Check      checkCmd      `cmd:"" help:"Say what is wrong with the data, what to do about it, and what they are enough for."`
 	Clean      cleanCmd      `cmd:"" help:"Judge all events anew, or say what was found."`
 	Quarantine quarantineCmd `cmd:"" help:"List and release events that cleaning found something about."`
