@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +47,8 @@ func WriteNPY(w io.Writer, values []float32, columns int) error {
 }
 
 // ReadNPY reads what NumPy saved of a matrix of float32 or float64 in C order,
-// of either byte order. Memory grows with the bytes that come.
+// of either byte order; NaN, which says that a value is missing, stays. Memory
+// grows with the bytes that come.
 func ReadNPY(r io.Reader) (values []float32, columns int, err error) {
 	b := bufio.NewReaderSize(r, 1<<16)
 	h, err := npyHeader(b)
@@ -62,8 +64,11 @@ func ReadNPY(r io.Reader) (values []float32, columns int, err error) {
 		if h.size == 8 {
 			x = math.Float64frombits(h.order.Uint64(cell))
 		}
-		if math.IsNaN(x) || math.Abs(x) > math.MaxFloat32 {
+		if math.Abs(x) > math.MaxFloat32 {
 			return nil, 0, badNPY("holds %v in row %d", x, len(values)/h.columns)
+		}
+		if n := len(values); n == cap(values) { // double, but not beyond the end
+			values = slices.Grow(values, min(h.rows*h.columns-n, max(n, 1<<16)))
 		}
 		values = append(values, float32(x))
 	}

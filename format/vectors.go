@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -116,6 +117,9 @@ func readNPYVectors(path, ids string) (v Vectors, err error) {
 	defer f.Close() //nolint:errcheck // only read
 	if v.Values, v.Columns, err = ReadNPY(f); err != nil {
 		return v, fmt.Errorf("format: %s: %w", path, err)
+	}
+	if at := slices.IndexFunc(v.Values, func(x float32) bool { return x != x }); at >= 0 { // NaN
+		return v, kindred.Errorf(kindred.Invalid, "%s: row %d is no vector: it holds NaN", path, at/v.Columns)
 	}
 	lines, err := open(ids)
 	if err != nil {

@@ -56,7 +56,14 @@ func TestNumPy(t *testing.T) {
 			t.Errorf("written:\n%q, by NumPy:\n%q", written.Bytes(), file)
 		}
 	}
-	for _, name := range []string{"fortran.npy", "flat.npy", "ints.npy", "nan.npy"} {
+	missing, err := os.ReadFile(filepath.Join("testdata", "numpy", "nan.npy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, columns, err := ReadNPY(bytes.NewReader(missing)); err != nil || columns != 2 || got[0] != 1 || got[1] == got[1] {
+		t.Errorf("a missing number: %v in %d columns, %v", got, columns, err)
+	}
+	for _, name := range []string{"fortran.npy", "flat.npy", "ints.npy"} {
 		file, err := os.ReadFile(filepath.Join("testdata", "numpy", name))
 		if err != nil {
 			t.Fatal(err)
@@ -96,6 +103,9 @@ func TestVectorsRefused(t *testing.T) {
 			t.Errorf("with identifiers in %q it passes for %+v", ids, v)
 		}
 	}
+	if v, err := ReadVectors(filepath.Join("testdata", "numpy", "nan.npy"), write("one.txt", "a\n")); err == nil {
+		t.Errorf("a number that is missing passes for %+v", v)
+	}
 }
 
 func FuzzNPY(f *testing.F) {
@@ -116,7 +126,7 @@ func FuzzNPY(f *testing.F) {
 			t.Fatal(err)
 		}
 		again, same, err := ReadNPY(&b)
-		if err != nil || same != columns || !slices.Equal(again, values) {
+		if err != nil || same != columns || !slices.EqualFunc(again, values, func(a, b float32) bool { return a == b || a != a && b != b }) {
 			t.Errorf("%d numbers in %d columns came back as %d in %d: %v", len(values), columns, len(again), same, err)
 		}
 	})

@@ -5,10 +5,12 @@
 // wall and of processors, peak memory, and how good the model is.
 //
 //	go run ./bench/fit -train DIR/train.txt -valid DIR/valid.txt -model slim:l1=1
+//	go run ./bench/fit -rows DIR -model gbdt:learn_rate=0.1 [-target 0.62] [-order SEED]
 //
-// The files hold a user and its items a line. All items are ranked, those of
-// the user's training line hidden. The peak is that of the process when the fit
-// ends, reading included. GOMAXPROCS says how many threads there are.
+// The first files hold a user and its items a line. All items are ranked, those
+// of the user's training line hidden. The others are what bench/peers/rankers.py
+// generates, see rows.go. The peak is that of the process when the fit ends,
+// reading included. GOMAXPROCS says how many threads there are.
 package main
 
 import (
@@ -33,9 +35,21 @@ func main() {
 	training := flag.String("train", "", "file to learn from")
 	valid := flag.String("valid", "", "file to judge on")
 	model := flag.String("model", "", "model, as kind or kind:name=value,name=value")
+	var rows rowRun
+	flag.StringVar(&rows.folder, "rows", "", "folder of labelled rows, instead of the two files")
+	flag.Float64Var(&rows.target, "target", 0, "with -rows: tell when the validation loss first came down to this")
+	flag.Uint64Var(&rows.order, "order", 0, "with -rows: seed of a random order of the training rows; 0: as they are")
 	flag.Parse()
 	debug.SetGCPercent(40) // as the commands of kindred do
-	out, err := measure(context.Background(), *training, *valid, *model)
+	var (
+		out any
+		err error
+	)
+	if rows.folder != "" {
+		out, err = rows.measure(context.Background(), *model)
+	} else {
+		out, err = measure(context.Background(), *training, *valid, *model)
+	}
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(out)
 	}
@@ -47,16 +61,14 @@ func main() {
 
 // measured is what there is to say of a fit.
 type measured struct {
-	Model     string  `json:"model"`
-	Threads   int     `json:"threads"`
-	Seconds   float64 `json:"fit_seconds"`
-	Processor float64 `json:"processor_seconds"`
-	PeakMB    int64   `json:"peak_mb"`
-	Items     int     `json:"items"`
-	NDCG      float64 `json:"ndcg@20"`
-	Recall    float64 `json:"recall@20"`
-	Users     int     `json:"users"`
-	Lists     float64 `json:"list_processor_seconds"`
+	Model   string `json:"model"`
+	Threads int    `json:"threads"`
+	spent
+	Items  int     `json:"items"`
+	NDCG   float64 `json:"ndcg@20"`
+	Recall float64 `json:"recall@20"`
+	Users  int     `json:"users"`
+	Lists  float64 `json:"list_processor_seconds"`
 }
 
 func measure(ctx context.Context, training, valid, model string) (measured, error) {
@@ -69,7 +81,7 @@ func measure(ctx context.Context, training, valid, model string) (measured, erro
 		return measured{}, err
 	}
 	start := time.Now()
-	before, _, err := used()
+	before, err := used(start)
 	if err != nil {
 		return measured{}, err
 	}
@@ -77,8 +89,7 @@ func measure(ctx context.Context, training, valid, model string) (measured, erro
 	if err != nil {
 		return measured{}, err
 	}
-	seconds := time.Since(start).Seconds()
-	after, peak, err := used()
+	fitted, err := used(start)
 	if err != nil {
 		return measured{}, err
 	}
@@ -86,11 +97,11 @@ func measure(ctx context.Context, training, valid, model string) (measured, erro
 	if err != nil {
 		return measured{}, err
 	}
-	listed, _, err := used()
+	judged, err := used(start)
 	return measured{
-		Model: model, Threads: runtime.GOMAXPROCS(0), Seconds: seconds, Processor: (after - before).Seconds(), PeakMB: peak,
+		Model: model, Threads: runtime.GOMAXPROCS(0), spent: fitted.since(before),
 		Items: data.Items.Len(), NDCG: report.Estimates["ndcg@20"].Mean, Recall: report.Estimates["recall@20"].Mean, Users: report.Users,
-		Lists: (listed - after).Seconds(),
+		Lists: judged.Processor - fitted.Processor,
 	}, err
 }
 
@@ -111,11 +122,23 @@ func read(training, valid string) (*dataset.Interactions, []dataset.Case, error)
 	return data, cases, nil
 }
 
-// used returns the process's time on processors and its peak memory so far.
-func used() (processor time.Duration, peakMB int64, err error) {
+// spent is what a fit has used.
+type spent struct {
+	Seconds   float64 `json:"fit_seconds"`
+	Processor float64 `json:"processor_seconds"`
+	PeakMB    int64   `json:"peak_mb"` // of the process, so far
+}
+
+// used returns what this process has used since the moment start.
+func used(start time.Time) (spent, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0, 0, fmt.Errorf("reading what was used: %w", err)
+		return spent{}, fmt.Errorf("reading what was used: %w", err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), u.Maxrss >> 10, nil
+	return spent{time.Since(start).Seconds(), time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds(), u.Maxrss >> 10}, nil
+}
+
+// since returns s less what was used before.
+func (s spent) since(before spent) spent {
+	return spent{s.Seconds - before.Seconds, s.Processor - before.Processor, s.PeakMB}
 }

@@ -1,22 +1,28 @@
-"""Generate labelled rows, and time and judge XGBoost and LightGBM on them.
+"""Generate labelled rows, and time and judge rankers of other packages on them.
 
-    python rankers.py generate DIR --kind numeric|ctr|context --rows 1000000
-    python rankers.py fit DIR --peer xgboost|lightgbm [--threads 2] [--leaves 31] [--rate 0.1]
+    python rankers.py generate DIR --kind numeric|ctr|context --rows 1000000 [--text]
+    python rankers.py fit DIR --peer xgboost|lightgbm [--leaves 31] [--rate 0.1] [--trees 1000] [--patience 30]
+    python rankers.py fit DIR --peer vw|xlearn-linear|xlearn-fm|xlearn-ffm --epochs 5 [--rate 0.2] [--factors 16]
+    go run ./bench/fit -rows DIR -model gbdt:learn_rate=0.1
 
-`generate` writes train.csv, valid.csv and test.csv (80/10/10), and the same as
-npy for the peers. `numeric` has 30 numbers, some skewed, some missing, and a
+`generate` writes train, valid and test (80/10/10) as npy, and with --text as CSV,
+or libsvm, too. `numeric` has 30 numbers, some skewed, some missing, and a
 label that follows a few steps and products. `ctr` has 12 such numbers and 18
 categorical columns of 4 to 100,000 categories with a long tail, a time over two
 weeks, main effects, products of latent vectors of pairs of columns, a drift,
 and about 4 % of positives; the rows are in order of time. `context` is a small
 table of users, items and context, one-hot as libsvm, where user and item meet.
 
-`fit` prints one JSON object: seconds of the fit (binning included), AUC and log
-loss on the test rows, trees, and the peak memory of the process. Early stopping
-on valid: 30 rounds.
+`fit` prints one JSON object, as bench/fit does: seconds of the fit (binning
+included, and parsing for xlearn, which reads text only) on the wall and of
+processors, peak memory of the process when predictions are made, log loss and
+AUC. With --target it tells when the validation loss first came down to it;
+--order puts the training rows in another order. Of the last three peers, which
+take categories, requirements-xlearn.txt has xlearn.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -91,11 +97,11 @@ def generate(args):
     starts = np.concatenate([[0], np.cumsum(names)[:-1]]) if args.kind == "context" else None
     for part, lo, hi in [("train", 0, 0.8), ("valid", 0.8, 0.9), ("test", 0.9, 1)]:
         at = order[int(lo * args.rows) : int(hi * args.rows)]
-        if args.kind == "context":
+        if args.kind == "context" and args.text:
             with open(f"{args.folder}/{part}.libsvm", "w") as f:
                 for r in at:
                     f.write(str(2 * y[r] - 1) + "".join(f" {s + c}:1" for s, c in zip(starts, x[r])) + "\n")
-        else:
+        elif args.text:
             with open(f"{args.folder}/{part}.csv", "w") as f:
                 time_name = [] if args.kind == "numeric" else ["time"]
                 f.write(",".join(["label"] + names + time_name) + "\n")
@@ -103,44 +109,139 @@ def generate(args):
                     cells = ["" if v != v else f"{v:.6g}" for v in x[r].tolist()]
                     f.write(",".join([str(y[r])] + cells + [str(int(moment[r])) for _ in time_name]) + "\n")
         np.save(f"{args.folder}/{part}_x.npy", x[at].astype(np.float32))
-        np.save(f"{args.folder}/{part}_y.npy", y[at])
+        np.save(f"{args.folder}/{part}_y.npy", y[at].astype(np.float32)[:, None])
     json.dump([k for k, n in enumerate(names) if str(n).startswith("c") or args.kind == "context"], open(f"{args.folder}/categorical.json", "w"))
     print("positives", y.mean(), "best possible log loss", float(np.mean(np.log1p(np.exp(-np.where(y, score, -score))))))
 
 
+class Watch:
+    """Seconds on the wall and of processors, and when a loss was first reached."""
+
+    def __init__(self, target):
+        self.wall, self.processor, self.target, self.reached = time.perf_counter(), time.process_time(), target, None
+
+    def used(self):
+        return {"seconds": time.perf_counter() - self.wall, "processor_seconds": time.process_time() - self.processor}
+
+    def saw(self, epochs, loss):
+        if self.target and self.reached is None and loss <= self.target:
+            self.reached = {"epochs": epochs, **self.used()}
+
+
+def fit_xgboost(args, train, valid, test, categorical):
+    import xgboost as xgb
+
+    class Told(xgb.callback.TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            watch.saw(epoch + 1, evals_log["valid"]["logloss"][-1])
+            return False
+
+    watch, width = Watch(args.target), train[0].shape[1]
+    kinds = ["c" if k in categorical else "q" for k in range(width)] if categorical else None
+    rows = xgb.QuantileDMatrix(*train, feature_types=kinds, enable_categorical=True, nthread=args.threads, max_bin=args.bins)
+    held = xgb.QuantileDMatrix(*valid, ref=rows, feature_types=kinds, enable_categorical=True, nthread=args.threads, max_bin=args.bins)
+    model = xgb.train(
+        {"objective": "binary:logistic", "tree_method": "hist", "grow_policy": "lossguide", "max_leaves": args.leaves, "max_depth": 0,
+         "eta": args.rate, "nthread": args.threads, "eval_metric": "logloss", "colsample_bytree": args.columns, "max_bin": args.bins,
+         "seed": args.model_seed},
+        rows, args.trees, evals=[(held, "valid")], early_stopping_rounds=args.patience or None, verbose_eval=False, callbacks=[Told()])
+    used, trees = watch.used(), model.best_iteration + 1 if args.patience else args.trees
+    predict = lambda x: model.predict(xgb.DMatrix(x, feature_types=kinds, enable_categorical=True), iteration_range=(0, trees))
+    return used, watch.reached, trees, predict(valid[0]), predict(test[0])
+
+
+def fit_lightgbm(args, train, valid, test, categorical):
+    import lightgbm as lgb
+
+    watch = Watch(args.target)
+    rows = lgb.Dataset(*train, categorical_feature=categorical, free_raw_data=True, params={"max_bin": args.bins})
+    held = lgb.Dataset(*valid, reference=rows, categorical_feature=categorical)
+    told = [lambda env: watch.saw(env.iteration + 1, env.evaluation_result_list[0][2])]
+    if args.patience:
+        told.append(lgb.early_stopping(args.patience, verbose=False))
+    model = lgb.train(
+        {"objective": "binary", "num_leaves": args.leaves, "learning_rate": args.rate, "num_threads": args.threads, "max_bin": args.bins,
+         "verbose": -1, "deterministic": True, "force_row_wise": True, "metric": "binary_logloss", "feature_fraction": args.columns,
+         "seed": args.model_seed, **json.loads(args.settings)},
+        rows, args.trees, [held], callbacks=told)
+    trees = model.best_iteration if args.patience else args.trees
+    return watch.used(), watch.reached, trees, model.predict(valid[0]), model.predict(test[0])
+
+
+def fit_vw(args, train, valid, test, categorical):
+    """Vowpal Wabbit, logistic loss, every pair of columns crossed with --crosses; numbers go in 32 equally full buckets."""
+    import vowpalwabbit as vw
+
+    cuts = {c: np.unique(np.nanquantile(train[0][:, c], np.arange(1, 32) / 32)) for c in range(train[0].shape[1]) if c not in categorical}
+
+    def lines(x, y):
+        x = x.copy()
+        for c, edges in cuts.items():
+            x[:, c] = np.where(np.isnan(x[:, c]), 99, np.searchsorted(edges, x[:, c]))
+        codes = x.astype(int).tolist()
+        names = [chr(ord("A") + c) for c in range(x.shape[1])]
+        return [f"{2 * int(label) - 1} " + " ".join(f"|{n} {v}" for n, v in zip(names, row)) for row, label in zip(codes, y)]
+
+    model = vw.Workspace(f"--loss_function logistic --link logistic -b 22 -l {args.rate} --quiet" + (" --interactions ::" if args.crosses else ""))
+    parsed = [model.parse(line) for line in lines(*train)]
+    watch = Watch(args.target)
+    for _ in range(args.trees):
+        for example in parsed:
+            model.learn(example)
+    used = watch.used()
+    predict = lambda x: np.array([model.predict(line) for line in lines(x, np.zeros(len(x)))])
+    return used, watch.reached, args.trees, predict(valid[0]), predict(test[0])
+
+
+def fit_xlearn(args, train, valid, test, categorical):
+    """xLearn from text files as it reads them; its time includes the reading."""
+    os.environ.setdefault("USER", "somebody")  # it aborts without
+    import xlearn as xl
+
+    sizes = [int(train[0][:, c].max()) + 1 for c in categorical]
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    paths = []
+    for name, (x, y) in zip(["train", "valid", "test"], [train, valid, test]):
+        paths.append(f"{args.folder}/{name}.{os.getpid()}.ffm")
+        with open(paths[-1], "w") as f:
+            for row, label in zip(x.astype(int).tolist(), y):
+                f.write(f"{int(label)} " + " ".join(f"{c}:{starts[c] + min(v, sizes[c] - 1)}:1" for c, v in enumerate(row)) + "\n")
+    model = {"xlearn-linear": xl.create_linear, "xlearn-fm": xl.create_fm, "xlearn-ffm": xl.create_ffm}[args.peer]()
+    model.setTrain(paths[0])
+    model.setQuiet()
+    model.disableNorm() if args.peer != "xlearn-ffm" else None
+    watch = Watch(args.target)
+    model.fit({"task": "binary", "lr": args.rate, "lambda": args.penalty, "k": args.factors, "epoch": args.trees, "nthread": args.threads,
+               "opt": "adagrad"}, f"{args.folder}/xlearn.model")
+    used, found = watch.used(), []
+    for path in paths[1:]:
+        model.setTest(path)
+        model.setSigmoid()
+        model.predict(f"{args.folder}/xlearn.model", f"{args.folder}/xlearn.out")
+        found.append(np.loadtxt(f"{args.folder}/xlearn.out"))
+    for path in paths:
+        for made in (path, path + ".bin"):
+            if os.path.exists(made):
+                os.remove(made)
+    return used, watch.reached, args.trees, *found
+
+
 def fit(args):
-    load = lambda part: (np.load(f"{args.folder}/{part}_x.npy"), np.load(f"{args.folder}/{part}_y.npy"))
-    (x, y), (vx, vy), (tx, ty) = load("train"), load("valid"), load("test")
+    load = lambda part: (np.load(f"{args.folder}/{part}_x.npy"), np.load(f"{args.folder}/{part}_y.npy").ravel())
+    train, valid, test = load("train"), load("valid"), load("test")
+    if args.order:
+        order = np.random.default_rng(args.order).permutation(len(train[1]))
+        train = train[0][order], train[1][order]
     categorical = json.load(open(f"{args.folder}/categorical.json"))
-    start = time.perf_counter()
-    if args.peer == "xgboost":
-        import xgboost as xgb
-
-        kinds = ["c" if k in categorical else "q" for k in range(x.shape[1])] if categorical else None
-        train = xgb.QuantileDMatrix(x, y, feature_types=kinds, enable_categorical=True, nthread=args.threads)
-        valid = xgb.QuantileDMatrix(vx, vy, ref=train, feature_types=kinds, enable_categorical=True, nthread=args.threads)
-        model = xgb.train(
-            {"objective": "binary:logistic", "tree_method": "hist", "grow_policy": "lossguide", "max_leaves": args.leaves,
-             "max_depth": 0, "eta": args.rate, "nthread": args.threads, "eval_metric": "logloss", "colsample_bytree": args.columns},
-            train, args.trees, [(valid, "valid")], early_stopping_rounds=30, verbose_eval=False)
-        seconds, trees = time.perf_counter() - start, model.best_iteration + 1
-        p = model.predict(xgb.DMatrix(tx, feature_types=kinds, enable_categorical=True), iteration_range=(0, trees))
-    else:
-        import lightgbm as lgb
-
-        train = lgb.Dataset(x, y, categorical_feature=categorical, free_raw_data=True)
-        valid = lgb.Dataset(vx, vy, reference=train, categorical_feature=categorical)
-        model = lgb.train(
-            {"objective": "binary", "num_leaves": args.leaves, "learning_rate": args.rate, "num_threads": args.threads,
-             "verbose": -1, "deterministic": True, "force_row_wise": True, "metric": "binary_logloss", "feature_fraction": args.columns},
-            train, args.trees, [valid], callbacks=[lgb.early_stopping(30, verbose=False)])
-        seconds, trees = time.perf_counter() - start, model.best_iteration
-        p = model.predict(tx)
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+        used, reached, trees, held, tested = globals()["fit_" + args.peer.partition("-")[0]](args, train, valid, test, categorical)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     from sklearn.metrics import log_loss, roc_auc_score
 
     print(json.dumps({
-        "peer": args.peer, "seconds": round(seconds, 2), "trees": trees, "auc": round(roc_auc_score(ty, p), 5),
-        "log_loss": round(log_loss(ty, p), 5), "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "model": args.peer, "threads": args.threads, "fit_seconds": used["seconds"], "processor_seconds": used["processor_seconds"],
+        "peak_mb": peak, "rows": len(train[1]), "epochs": trees, "valid_log_loss": log_loss(valid[1], held),
+        "log_loss": log_loss(test[1], tested), "auc": roc_auc_score(test[1], tested), "reached": reached,
     }))
 
 
@@ -149,14 +250,24 @@ def main():
     parser.add_argument("action", choices=["generate", "fit"])
     parser.add_argument("folder")
     parser.add_argument("--kind", choices=["numeric", "ctr", "context"], default="numeric")
+    parser.add_argument("--text", action="store_true")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--peer", choices=["xgboost", "lightgbm"])
+    parser.add_argument("--peer", choices=["xgboost", "lightgbm", "vw", "xlearn-linear", "xlearn-fm", "xlearn-ffm"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--leaves", type=int, default=31)
     parser.add_argument("--rate", type=float, default=0.1)
     parser.add_argument("--columns", type=float, default=1)
-    parser.add_argument("--trees", type=int, default=1000)
+    parser.add_argument("--trees", "--epochs", type=int, default=1000)
+    parser.add_argument("--bins", type=int, default=255)
+    parser.add_argument("--patience", type=int, default=30)
+    parser.add_argument("--target", type=float, default=0)
+    parser.add_argument("--order", type=int, default=0)
+    parser.add_argument("--model-seed", type=int, default=0)
+    parser.add_argument("--settings", default="{}")
+    parser.add_argument("--factors", type=int, default=16)
+    parser.add_argument("--penalty", type=float, default=2e-5)
+    parser.add_argument("--crosses", action="store_true")
     args = parser.parse_args()
     generate(args) if args.action == "generate" else fit(args)
 
