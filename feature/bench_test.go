@@ -157,3 +157,21 @@ func BenchmarkAsOf(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(rows.Times)), "rows")
 }
+
+// BenchmarkRetract takes an event back and lets it count again.
+func BenchmarkRetract(b *testing.B) {
+	o, now := online(b, size(b, "EVENTS", 500_000))
+	var events []Logged
+	for i := range 1000 {
+		events = append(events, Logged{int64(1_000_000_000 + i), kindred.Event{
+			User: kindred.UserID(fmt.Sprint("u", i)), Item: kindred.ItemID(fmt.Sprint("i", i)), Kind: "view", Value: 1, Time: time.UnixMilli(now - int64(i)*60_000),
+		}})
+	}
+	o.Observe(events, now)
+	for n := 0; b.Loop(); n++ {
+		one := events[n%len(events) : n%len(events)+1]
+		if o.Apply(&Change{Retract: one, Observe: one}, now) > 0 {
+			b.Fatal("the event is not known")
+		}
+	}
+}

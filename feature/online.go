@@ -12,7 +12,7 @@ import (
 // follows the log of events by Observe and answers by Read. Safe for
 // concurrent use.
 //
-// Memory: 24 bytes for each event that a window reaches, for the user and for
+// Memory: 32 bytes for each event that a window reaches, for the user and for
 // the item, and some 300 bytes for each user and item ever seen.
 type Online struct {
 	plan *Plan
@@ -23,8 +23,11 @@ type Online struct {
 	sessions table
 	position int64            // of the last event observed, in the log
 	values   int64            // of the last value observed
+	change   int64            // of the last change applied, in the log of those
+	inexact  int              // events that could not be taken back
 	latest   int64            // the latest event's time
 	told     map[Entity]known // properties
+	aliases  map[string]string
 }
 
 // known are the properties of the entities of a sort.
@@ -41,7 +44,7 @@ type table struct {
 
 // NewOnline returns a state without events.
 func (p *Plan) NewOnline() *Online {
-	o := &Online{plan: p, told: map[Entity]known{User: {}, Item: {}}}
+	o := &Online{plan: p, told: map[Entity]known{User: {}, Item: {}}, aliases: map[string]string{}}
 	for entity, t := range map[Entity]*table{User: &o.users, Item: &o.items, Session: &o.sessions} {
 		t.layout, t.ids = p.tracks[entity], dataset.NewDict()
 	}
@@ -65,7 +68,7 @@ func (o *Online) Observe(events []Logged, now int64) {
 	defer o.mu.Unlock()
 	for i := range events {
 		o.position = max(o.position, events[i].Position)
-		o.observe(&events[i].Event, now)
+		o.observe(&events[i], now)
 	}
 }
 
@@ -76,10 +79,15 @@ func (o *Online) Skip(position int64) {
 	o.position = max(o.position, position)
 }
 
-func (o *Online) observe(e *kindred.Event, now int64) {
-	m := moment{time: e.Time.UnixMilli(), value: e.Value, other: -1, kind: o.plan.bitOf(e.Kind)}
+// momentOf is an event as a user's track remembers it, but for the item.
+func (p *Plan) momentOf(e *Logged) moment {
+	return moment{time: e.Event.Time.UnixMilli(), seq: e.Position, value: e.Event.Value, other: -1, kind: p.bitOf(e.Event.Kind)}
+}
+
+func (o *Online) observe(logged *Logged, now int64) {
+	e, m := &logged.Event, o.plan.momentOf(logged)
 	o.latest = max(o.latest, m.time)
-	user, item := o.users.ids.Add(string(e.User)), int32(-1)
+	user, item := o.users.ids.Add(o.userOf(string(e.User))), int32(-1)
 	if e.Item != "" {
 		item = o.items.ids.Add(string(e.Item))
 	}
@@ -161,7 +169,8 @@ func (p *Plan) slotOf(entity Entity, name string) int {
 	return -1
 }
 
-// Property returns the value that a property had at a moment, what was written
+// Property returns the value that a property of an entity, a user by their own
+// ID, had at a moment, what was written
 // for that very moment included; nil is none.
 func (o *Online) Property(entity Entity, id, name string, at int64) *kindred.Attribute {
 	o.mu.RLock()
@@ -187,9 +196,9 @@ func (o *Online) Forget(user kindred.UserID) {
 
 // State is how far a state has come, and how large it is.
 type State struct {
-	Position, Values       int64
-	Users, Items, Sessions int
-	Latest                 int64 // the latest event's time, in unix milliseconds
+	Position, Values, Change int64 // in the logs of events, of values and of changes
+	Users, Items, Sessions   int
+	Latest                   int64 // the latest event's time, in unix milliseconds
 }
 
 // State returns how far the state has come.
@@ -197,7 +206,7 @@ func (o *Online) State() State {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	return State{
-		Position: o.position, Values: o.values, Latest: o.latest,
+		Position: o.position, Values: o.values, Change: o.change, Latest: o.latest,
 		Users: o.users.ids.Len(), Items: o.items.ids.Len(), Sessions: o.sessions.ids.Len(),
 	}
 }
@@ -219,9 +228,10 @@ type Request struct {
 // Reading is the answer to a Request.
 type Reading struct {
 	Columns []Column // in the order asked for
-	// Position and Values are the places in the logs up to which events and
-	// written values were known.
-	Position, Values int64
+	// Position, Values and Change are the places in the logs up to which
+	// events, written values and changes were known. Change is 0 where an event
+	// could not be taken back exactly.
+	Position, Values, Change int64
 }
 
 // Check reports what keeps the request from being answered.
@@ -264,12 +274,13 @@ func (o *Online) Read(r *Request) (Reading, error) {
 	s := o.plan.newSelection(r.Features, r.Rows)
 	o.mu.RLock()
 	defer o.mu.RUnlock()
+	users := o.usersOf(r.Users)
 	o.readTracks(s, Session, &o.sessions, r.Sessions, r.At)
 	o.readTracks(s, Item, &o.items, r.Items, r.At)
 	if len(s.tracked[UserItem]) > 0 {
-		o.readUsersAndPairs(s, r)
+		o.readUsersAndPairs(s, r, users)
 	} else {
-		o.readTracks(s, User, &o.users, r.Users, r.At)
+		o.readTracks(s, User, &o.users, users, r.At)
 	}
 	for row := range r.Rows {
 		switch len(r.Contexts) {
@@ -282,7 +293,11 @@ func (o *Online) Read(r *Request) (Reading, error) {
 		}
 		s.derive(row)
 	}
-	return Reading{Columns: s.result(), Position: o.position, Values: o.values}, nil
+	reading := Reading{Columns: s.result(), Position: o.position, Values: o.values}
+	if o.inexact == 0 {
+		reading.Change = o.change
+	}
+	return reading, nil
 }
 
 func (o *Online) nameOf(entity Entity, id int32) string {
@@ -325,16 +340,16 @@ func (o *Online) withTrack(t *table, id string, at int64, fn func(*track)) {
 
 // readUsersAndPairs fills what is told of users, and of users with items. A
 // run of rows of one user shares a look at the user's events.
-func (o *Online) readUsersAndPairs(s *selection, r *Request) {
+func (o *Online) readUsersAndPairs(s *selection, r *Request, users []string) {
 	var places []int32
 	for from := 0; from < r.Rows; {
 		to := from + 1
-		for to < r.Rows && r.Users[to] == r.Users[from] {
+		for to < r.Rows && users[to] == users[from] {
 			to++
 		}
-		o.withTrack(&o.users, r.Users[from], r.At, func(track *track) {
+		o.withTrack(&o.users, users[from], r.At, func(track *track) {
 			s.fill(User, track, from, o)
-			s.fillAttributes(User, o.told[User].of(r.Users[from]), r.At, from)
+			s.fillAttributes(User, o.told[User].of(users[from]), r.At, from)
 			byItem := map[int32][]int32{}
 			if track != nil {
 				byItem = track.byItem(o.users.layout, o.numbersOf(r.Items[from:to]))

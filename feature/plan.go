@@ -242,7 +242,7 @@ func (p *Plan) addAggregate(f *planned) error {
 	}
 	l := p.tracks[entity]
 	if l == nil {
-		l = &layout{maxEvents: p.maxEvents}
+		l = &layout{maxEvents: p.maxEvents, slack: slackEvents}
 		p.tracks[entity] = l
 	}
 	if f.Entity == UserItem || f.Kind == LastN {

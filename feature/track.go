@@ -8,9 +8,16 @@ import (
 // moment is an event as a track remembers it.
 type moment struct {
 	time  int64 // unix milliseconds
+	seq   int64 // place in the log; 0 where events come in its order
 	value float64
 	other int32 // the item; of an item's track, the user; -1 none
 	kind  uint8 // its bit in masks
+}
+
+// isBefore says whether an event comes before another: by time, then by
+// arrival.
+func (m *moment) isBefore(n *moment) bool {
+	return m.time < n.time || m.time == n.time && m.seq < n.seq
 }
 
 // slack is how far behind the latest read another may come and still be exact,
@@ -20,12 +27,17 @@ const (
 	slackEvents = 1000
 )
 
-const never = math.MinInt64
+// Times that are none.
+const (
+	never   = math.MinInt64
+	unknown = never + 1 // of an event that was taken back, and the one before is gone
+)
 
 // layout says what tracks of one sort of entity count. Windows, masks of kinds
 // and the like stand in it once, whichever features share them.
 type layout struct {
 	maxEvents int
+	slack     int     // slackEvents, but in tests
 	horizon   int64   // how far back moments are kept; never limited: forever
 	windows   []int64 // lengths; ascending; the last may be forever
 
@@ -102,6 +114,8 @@ type track struct {
 	at     int64    // the moment
 	oldest int64    // the earliest moment that seek can go back to
 	first  int64    // time of the first event ever; never: none
+	gone   int      // how many events are no longer in log
+	lost   moment   // the latest of them
 
 	counts    []int32
 	sums      []fixed
@@ -126,7 +140,7 @@ func (l *layout) newTrack() *track {
 
 // reset makes the track that of another entity.
 func (t *track) reset() {
-	t.log, t.head, t.at, t.oldest, t.first = t.log[:0], 0, never, never, never
+	t.log, t.head, t.at, t.oldest, t.first, t.gone = t.log[:0], 0, never, never, never, 0
 	clear(t.tails)
 	clear(t.counts)
 	clear(t.sums)
@@ -146,7 +160,7 @@ func (t *track) observe(l *layout, m moment) {
 		t.first = m.time
 	}
 	place := len(t.log)
-	for place > 0 && t.log[place-1].time > m.time {
+	for place > 0 && m.isBefore(&t.log[place-1]) {
 		place--
 	}
 	if m.time >= t.at {
@@ -220,12 +234,17 @@ func (t *track) rewind(l *layout, at int64) {
 			}
 		}
 	}
+	t.widen(l)
+}
+
+// widen takes into each window what it reaches again.
+func (t *track) widen(l *layout) {
 	floor := max(t.head-l.maxEvents, 0)
 	for w, length := range l.windows {
 		if length == forever {
 			continue
 		}
-		for tail := t.tails[w]; tail > floor && t.log[tail-1].time >= at-length; tail-- {
+		for tail := t.tails[w]; tail > floor && t.log[tail-1].time >= t.at-length; tail-- {
 			t.tails[w] = tail - 1
 			t.reenter(l, w, &t.log[tail-1])
 		}
@@ -293,14 +312,21 @@ func (t *track) undo(l *layout, m *moment) {
 		t.decays[i].sub(m.time, l.decays[i].halfLife)
 	}
 	for _, i := range e.lasts {
-		t.lasts[i] = t.settled[i]
-		for k := t.head - 1; k >= 0; k-- {
-			if l.lasts[i]>>t.log[k].kind&1 == 1 {
-				t.lasts[i] = max(t.lasts[i], t.log[k].time)
-				break
-			}
+		t.lasts[i] = t.latest(l, i)
+	}
+}
+
+// latest finds the time of the latest event of a mask before the moment.
+func (t *track) latest(l *layout, i uint16) int64 {
+	for k := t.head - 1; k >= 0; k-- {
+		if l.lasts[i]>>t.log[k].kind&1 == 1 {
+			return max(t.settled[i], t.log[k].time)
 		}
 	}
+	if t.settled[i] == unknown {
+		return never
+	}
+	return t.settled[i]
 }
 
 func (t *track) distinct(i uint16, other, by int32) {
@@ -325,7 +351,7 @@ func (t *track) compact(l *layout) {
 		from = t.at - slackTime - l.horizon
 	}
 	gone := t.head / 2
-	if t.log[gone].time >= from && gone >= t.head-l.maxEvents-slackEvents {
+	if t.log[gone].time >= from && gone >= t.head-l.maxEvents-l.slack {
 		return
 	}
 	for gone < t.head && t.log[gone].time < from {
@@ -335,7 +361,7 @@ func (t *track) compact(l *layout) {
 		gone = 0
 	}
 	t.oldest = max(t.oldest, t.at-slackTime)
-	if full := t.head - l.maxEvents - slackEvents; full > gone {
+	if full := t.head - l.maxEvents - l.slack; full > gone {
 		gone = full
 		t.oldest = max(t.oldest, t.log[gone+l.maxEvents-1].time+1) // maxEvents remain before it
 	}
@@ -344,6 +370,10 @@ func (t *track) compact(l *layout) {
 			t.settled[i] = max(t.settled[i], t.log[k].time)
 		}
 	}
+	if last := &t.log[gone-1]; t.gone == 0 || t.lost.isBefore(last) {
+		t.lost = *last
+	}
+	t.gone += gone
 	t.log = slices.Delete(t.log, 0, gone)
 	t.head -= gone
 	for w := range t.tails {
