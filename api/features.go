@@ -2,14 +2,11 @@ package api
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"kindred"
 	"kindred/feature"
 	"kindred/store"
 )
@@ -79,12 +76,6 @@ type pushAnswer struct {
 	Stored int `json:"stored" doc:"Values."`
 }
 
-// materializeBody is read as Feast's client sends it.
-type materializeBody struct {
-	Start string `json:"start_ts,omitempty" doc:"Passed over, as are end_ts and feature_views: what is computed is all, up to now."`
-	End   string `json:"end_ts,omitempty"`
-}
-
 type materializeAnswer struct {
 	Users    int   `json:"users"`
 	Items    int   `json:"items"`
@@ -114,6 +105,7 @@ func (s *Server) featureRoutes() []route {
 	const push = "Values of features of kind attribute or embedding, to hold from event_timestamp on. They are durable, " +
 		"and what held before stays known for training."
 	const materialize = "The online state always follows the log by itself. "
+	span := materializeBody{Start: "2026-01-01T00:00:00Z", End: "2026-01-02T15:04:05Z"}
 	return []route{
 		{
 			method: http.MethodPost, path: "/get-online-features", scope: ScopeRead, handle: s.getOnlineFeatures, tag: tagFeatures,
@@ -139,12 +131,12 @@ func (s *Server) featureRoutes() []route {
 		{
 			method: http.MethodPost, path: "/materialize", scope: ScopeWrite, handle: s.materialize(s.deps.Features.Materialize), tag: tagFeatures,
 			summary: "Compute the features anew from the log", detail: materialize + "This builds another from the whole log and puts it in the place of the former one, which answers until then.",
-			body: materializeBody{Start: "2026-01-01T00:00:00Z", End: "2026-01-02T15:04:05Z"}, answers: []answer{{http.StatusOK, state}},
+			body: span, answers: []answer{{http.StatusOK, state}},
 		},
 		{
 			method: http.MethodPost, path: "/materialize-incremental", scope: ScopeWrite, handle: s.materialize(s.deps.Features.Follow), tag: tagFeatures,
 			summary: "Bring the features up to the log's end", detail: materialize + "This answers when it has reached what is stored now.",
-			body: materializeBody{End: "2026-01-02T15:04:05Z"}, answers: []answer{{http.StatusOK, state}},
+			body: materializeBody{End: span.End}, answers: []answer{{http.StatusOK, state}},
 		},
 		{
 			method: http.MethodGet, path: "/v1/features", scope: ScopeRead, handle: s.listFeatures, tag: tagFeatures,
@@ -182,54 +174,4 @@ func (s *Server) featureState() *materializeAnswer {
 		return nil
 	}
 	return &materializeAnswer{state.Users, state.Items, state.Sessions, state.Position}
-}
-
-// materialize answers when one of the ways to compute the features has.
-func (s *Server) materialize(compute func(context.Context) error) handler {
-	return func(w *recorder, r *http.Request) error {
-		err := s.withBody(w, r, func(body []byte) error {
-			in := newReader(body)
-			in.fields([]string{"start_ts", "end_ts", "feature_views", "disable_event_timestamp", "full_feature_names", "version"}, func(field int) {
-				if field > 1 {
-					in.skip()
-				} else {
-					in.feastTime()
-				}
-			})
-			return in.finish("request", func() []kindred.FieldError { return nil })
-		})
-		if err != nil {
-			return err
-		}
-		// The server's own limit would end a long answer.
-		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(materializeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return fmt.Errorf("api: allowing time to materialize: %w", err)
-		}
-		if err := compute(r.Context()); err != nil {
-			return err
-		}
-		state := s.featureState()
-		if state == nil {
-			return kindred.Errorf(kindred.Unavailable, "the features are still being computed; try again")
-		}
-		return answerJSON(w, http.StatusOK, state)
-	}
-}
-
-// feastTime reads a time as Feast writes it: RFC 3339, or without a zone,
-// which then is UTC, or unix seconds.
-func (r *reader) feastTime() time.Time {
-	if r.peek() != '"' {
-		return r.time()
-	}
-	text := string(r.scanString())
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", "2006-01-02"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC().Truncate(time.Millisecond)
-		}
-	}
-	if r.failure == nil {
-		r.fault("must be a time such as 2026-01-02T15:04:05Z, or unix seconds")
-	}
-	return time.Time{}
 }

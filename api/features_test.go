@@ -60,7 +60,7 @@ func TestOnlineFeatures(t *testing.T) {
 		t.Fatalf("got %d: %s", w.Code, w.Body)
 	}
 	must(t, d.db.PutItems(t.Context(), []kindred.Item{{ID: "mug", Price: 12.5, UpdatedAt: at}}))
-	if w := d.ask("POST", "/materialize", ScopeWrite, `{"start_ts":"2020-01-01T00:00:00","end_ts":"2030-01-01","feature_views":null}`); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"position":3`) {
+	if w := d.ask("POST", "/materialize", ScopeWrite, `{"start_ts":"2020-01-01T00:00:00","end_ts":"2030-01-01","feature_views":["item","context"],"disable_event_timestamp":false,"full_feature_names":true,"version":null}`); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"position":3`) {
 		t.Fatalf("got %d: %s", w.Code, w.Body)
 	}
 	past := at.Format("2006-01-02T15:04:05.000000")
@@ -72,6 +72,11 @@ func TestOnlineFeatures(t *testing.T) {
 	} {
 		if w := d.ask("POST", path, ScopeWrite, body); w.Code != http.StatusOK {
 			t.Fatalf("%s: got %d: %s", path, w.Code, w.Body)
+		}
+	}
+	for _, body := range []string{`{}`, `{"start_ts":"2026-01-01","end_ts":"2026-01-01"}`, `{"start_ts":1767225600,"end_ts":4102444800}`} {
+		if w := d.ask("POST", "/materialize-incremental", ScopeWrite, body); w.Code != http.StatusOK {
+			t.Errorf("%s: got %d: %s", body, w.Code, w.Body)
 		}
 	}
 	got := d.online(t, `{"features":["user:views_1h","user:last_items","user_item:views_30d","item:price","item:brand","item:tags","item:image","item:is_new","context:late"],
@@ -126,6 +131,13 @@ func TestFeatureFaults(t *testing.T) {
 		{"/push", `{"push_source_name":"item","df":{"item":["a"],"price":[1,2]}}`, "has 2 rows, the join key 1"},
 		{"/push", `{"push_source_name":"item","df":{"item":["a"],"event_timestamp":["soon"]}}`, "must be a time"},
 		{"/materialize", `{"end_ts":"soon"}`, "must be a time"},
+		{"/materialize", `{"start_ts":"2026-01-02T00:00:00","end_ts":"2026-01-01T23:59:59"}`, "must not be before start_ts"},
+		{"/materialize", `{"start_ts":"2026-01-02T00:00:00+02:00","end_ts":"2026-01-01T21:59:59Z"}`, "must not be before start_ts"},
+		{"/materialize", `{"start_ts":"2100-01-01"}`, "must not be in the future"},
+		{"/materialize", `{"feature_views":["user","driver"]}`, "body.feature_views[1]"},
+		{"/materialize", `{"feature_views":"user"}`, "must be an array"},
+		{"/materialize", `{"disable_event_timestamp":"no"}`, "must be true or false"},
+		{"/materialize-incremental", `{"end_ts":"2026-01-01","version":"v2"}`, "must be left out"},
 	} {
 		w := d.ask("POST", c.path, ScopeAdmin, c.body)
 		if w.Code < 400 || w.Code >= 500 || !strings.Contains(w.Body.String(), c.want) {
