@@ -101,13 +101,14 @@ func (s *shelfFacts) describe(item *kindred.Item) {
 }
 
 func (s *shelfFacts) price(item *kindred.Item) {
-	if item.Price == 0 {
+	cost := item.Cost()
+	if cost == 0 {
 		s.unpricedItems.add(string(item.ID))
 		return
 	}
 	s.priced++
-	s.prices.add(item.Price)
-	text := func() string { return string(item.ID) + " at " + plain(item.Price) + " " + item.Title }
-	s.dearest.add(item.Price, text)
-	s.cheapest.add(-item.Price, text)
+	s.prices.add(cost)
+	text := func() string { return string(item.ID) + " at " + plain(cost) + " " + item.Title }
+	s.dearest.add(cost, text)
+	s.cheapest.add(-cost, text)
 }

@@ -98,7 +98,7 @@ func planted() map[string]func(*data) {
 		"category_missing":    func(d *data) { d.items = append(d.items, make([]kindred.Item, 200)...) },
 		"category_many":       func(d *data) { d.eachItem(func(i *kindred.Item) { i.Categories = []string{string(i.ID)} }) },
 		"price_missing":       func(d *data) { d.everyTenth(func(i *kindred.Item) { i.Price = 0 }); d.items[1].Price = 0 },
-		"price_outlier":       func(d *data) { d.items[7].Price = 1e6 },
+		"price_outlier":       func(d *data) { d.items[7].SalePrice = 1e6 }, // what is asked
 		"item_expired":        func(d *data) { d.eachItem(func(i *kindred.Item) { i.AvailableUntil = d.now }) },
 		"text_damaged":        func(d *data) { d.items[7].Title = "CafÃ© crÃ¨me" },
 		"item_unknown":        func(d *data) { d.items = d.items[:300] },

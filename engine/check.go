@@ -10,6 +10,7 @@ import (
 	"kindred/check"
 	"kindred/format"
 	"kindred/ingest"
+	"kindred/schema"
 )
 
 // CheckSettings returns what is checked and how it is judged, as of now.
@@ -43,13 +44,15 @@ func (e *Engine) pass(ctx context.Context, gate Gate) (*kindred.DataChecks, erro
 // stand behind them.
 func (e *Engine) CheckFiles(ctx context.Context, open func() (format.Source, error), progress func(ingest.ImportProgress)) (check.Report, error) {
 	c := check.New(e.Config.CheckSettings(time.Now()))
+	accept := e.ingestConfig()
+	accept.Schema.UnknownItems = schema.Accept // there is a check for them
 	var report ingest.ImportReport
 	for _, target := range []ingest.Target{describedTarget{c}, eventTarget{c}} {
 		src, err := open()
 		if err != nil {
 			return check.Report{}, err
 		}
-		report, err = ingest.Import(ctx, src, e.newIngest(), target, ingest.ImportOptions{MaxBad: -1, MaxBadShare: 1, Examples: 2, Progress: progress})
+		report, err = ingest.Import(ctx, src, ingest.New(accept, e.Store), target, ingest.ImportOptions{MaxBad: -1, MaxBadShare: 1, Examples: 2, Progress: progress})
 		_ = src.Close() // only read
 		if err != nil {
 			return check.Report{}, err

@@ -110,7 +110,16 @@ func Open(formatName string, paths []string, opts Options) (Source, error) {
 	if len(s.parts) == 0 {
 		return nil, kindred.Errorf(kindred.Invalid, "no file of format %s in %s", formatName, strings.Join(paths, ", "))
 	}
+	// Files of items come first: events may be judged by the items there are.
+	slices.SortStableFunc(s.parts, func(a, b part) int { return itemsFirst(&a) - itemsFirst(&b) })
 	return s, nil
+}
+
+func itemsFirst(p *part) int {
+	if p.mapper.entity == items {
+		return 0
+	}
+	return 1
 }
 
 func (o *Options) check() error {

@@ -69,12 +69,19 @@ type ImportReport struct {
 // importedRows is what is stored at once.
 type importedRows struct {
 	events []kindred.Event
+	places []place // of the events
 	items  []kindred.Item
 	users  []kindred.User
 
 	aliases   []kindred.Alias
 	exposures []kindred.Exposure
 	rejected  []kindred.Rejected
+}
+
+// place is where a row stands.
+type place struct {
+	file string
+	line int64
 }
 
 func (b *importedRows) full() bool {
@@ -91,7 +98,8 @@ type importer struct {
 	stored  chan error
 	busy    bool
 	kept    int
-	done    tally // written by the storing goroutine while busy
+	items   map[kindred.ItemID]bool // read so far, if none is to be stored
+	done    tally                   // written by the storing goroutine while busy
 }
 
 // tally is what is stored.
@@ -118,7 +126,7 @@ func (im *importer) run(ctx context.Context) error {
 	storing := context.WithoutCancel(ctx)
 	rest, err := im.read(ctx, storing)
 	if _, isStore := errors.AsType[*storeError](err); !isStore {
-		err = errors.Join(err, im.store(storing, rest))
+		err = errors.Join(err, im.store(storing, &rest))
 	}
 	err = errors.Join(err, im.wait())
 	if n := im.done.conflicts; n > 0 {
@@ -145,8 +153,8 @@ func (im *importer) read(ctx, storing context.Context) (rest importedRows, err e
 			return rest, err
 		}
 		if rest.full() {
-			if err := im.store(storing, rest); err != nil {
-				return rest, err
+			if err := im.store(storing, &rest); err != nil {
+				return importedRows{}, err
 			}
 			rest = importedRows{}
 			im.tell()
@@ -183,8 +191,13 @@ func (im *importer) take(b *importedRows, row format.Row, err error) error {
 	if bad == nil {
 		return nil
 	}
+	return im.reject(b, row.Event, bad)
+}
+
+// reject counts and keeps a bad row, with its event if it was read as one.
+func (im *importer) reject(b *importedRows, event *kindred.Event, bad *format.Reject) error {
 	im.report.Rejected[bad.Reason]++
-	im.keep(b, row.Event, bad)
+	im.keep(b, event, bad)
 	if kept := im.report.Examples[bad.Reason]; len(kept) < im.opts.Examples {
 		im.report.Examples[bad.Reason] = append(kept, *bad)
 	}
@@ -199,7 +212,7 @@ func (im *importer) take(b *importedRows, row format.Row, err error) error {
 	return nil
 }
 
-// keep puts a bad row into the batch, with its event if it was read as one.
+// keep puts a bad row into the batch.
 func (im *importer) keep(b *importedRows, event *kindred.Event, bad *format.Reject) {
 	if im.opts.Keep == nil || im.opts.ValidateOnly || im.kept >= kindred.MaxRejected {
 		return
@@ -217,8 +230,7 @@ func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
 	switch {
 	case row.Event != nil:
 		if faults = im.service.ValidateEvent(row.Event); len(faults) == 0 {
-			im.count(row.Event)
-			b.events = append(b.events, *row.Event)
+			b.events, b.places = append(b.events, *row.Event), append(b.places, place{row.File, row.Line})
 		}
 	case row.Item != nil:
 		if faults = im.service.ValidateItem(row.Item); len(faults) == 0 {
@@ -241,7 +253,7 @@ func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
 	if len(faults) == 0 {
 		return nil
 	}
-	return &format.Reject{File: row.File, Line: row.Line, Reason: reason(faults[0].Field), Detail: faults[0].Field + ": " + faults[0].Message, Raw: row.Raw()}
+	return &format.Reject{File: row.File, Line: row.Line, Reason: reason(faults[0].Field), Detail: detail(faults), Raw: row.Raw()}
 }
 
 // reason is a short code for a fault: as few as there are fields.
@@ -262,14 +274,54 @@ func (im *importer) count(e *kindred.Event) {
 	}
 }
 
-// store hands a batch over as soon as the one before is stored.
-func (im *importer) store(ctx context.Context, b importedRows) error {
+// store hands a batch over as soon as the one before is stored. If too many of
+// its rows are bad, the others are stored all the same.
+func (im *importer) store(ctx context.Context, b *importedRows) error {
 	if err := im.wait(); err != nil {
 		return err
 	}
+	err := im.refuseUnknown(ctx, b)
+	if _, isStore := errors.AsType[*storeError](err); isStore {
+		return err
+	}
+	for i := range b.events {
+		im.count(&b.events[i])
+	}
 	im.busy = true
-	go func() { im.stored <- im.write(ctx, b) }()
-	return nil
+	go func(b importedRows) { im.stored <- im.write(ctx, b) }(*b)
+	return err
+}
+
+// refuseUnknown rejects the batch's events whose items are not in the
+// catalogue, nor in this batch or one before, if such are to be refused.
+func (im *importer) refuseUnknown(ctx context.Context, b *importedRows) error {
+	if !im.service.refusesUnknown() {
+		return nil
+	}
+	if im.items == nil || !im.opts.ValidateOnly { // what came before is stored
+		im.items = map[kindred.ItemID]bool{}
+	}
+	for i := range b.items {
+		im.items[b.items[i].ID] = true
+	}
+	unknown, err := im.service.unknown(ctx, b.events)
+	if err != nil {
+		return &storeError{"events", err}
+	}
+	events, places := b.events, b.places
+	b.events, b.places = nil, nil
+	for i := range events {
+		e, at := &events[i], places[i]
+		if !unknown[i] || im.items[e.Item] {
+			b.events, b.places = append(b.events, *e), append(b.places, at)
+			continue
+		}
+		bad := &format.Reject{File: at.file, Line: at.line, Reason: unknownItem, Detail: detail([]kindred.FieldError{unknownItemFault()})}
+		if failed := im.reject(b, e, bad); err == nil {
+			err = failed
+		}
+	}
+	return err
 }
 
 func (im *importer) wait() error {

@@ -15,6 +15,7 @@ import (
 	"kindred"
 	"kindred/format"
 	"kindred/ingest"
+	"kindred/schema"
 	"kindred/store"
 )
 
@@ -320,5 +321,59 @@ func TestImportRealData(t *testing.T) {
 			t.Logf("%d rows in %v: %.0f rows/s; %d events, %d items, rejected %v",
 				report.Rows, report.Took.Round(time.Millisecond), float64(report.Rows)/report.Took.Seconds(), report.Events, report.Items, report.Rejected)
 		})
+	}
+}
+
+// TestImportRefusesUnknownItems refuses events of items that neither the
+// catalogue nor the files before have; they can be replayed once the item is
+// there.
+func TestImportRefusesUnknownItems(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"a-events.csv": "user,item,kind,time\nu,i,view,1\nu,late,view,2\nu,,search,3\nv,late,view,4\nu,stored,view,5\n",
+		"b-items.csv":  "item,title\ni,A\n", // read first, although its name is behind
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := openStore(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(db.PutItems(t.Context(), []kindred.Item{{ID: "stored"}}))
+	service := ingest.New(ingest.Config{Schema: schema.Settings{UnknownItems: schema.Reject}, Catalogue: db}, db)
+	for _, only := range []bool{true, false} {
+		var rejects bytes.Buffer
+		opts := lenient()
+		opts.ValidateOnly, opts.Keep, opts.Rejects = only, db, &rejects
+		report, err := ingest.Import(t.Context(), openPath(t, "auto", folder), service, db, opts)
+		must(err)
+		sums(t, report)
+		if report.Events != 3 || report.Rejected["unknown_item"] != 2 || strings.Count(rejects.String(), "a-events.csv") != 2 {
+			t.Errorf("only to be validated %t: %+v\n%s", only, report, rejects.String())
+		}
+		opts = lenient()
+		opts.MaxBad, opts.ValidateOnly = 1, true
+		if _, err := ingest.Import(t.Context(), openPath(t, "auto", folder), service, db, opts); !errors.Is(err, ingest.ErrTooManyBad) {
+			t.Errorf("two bad rows of one: %v", err)
+		}
+	}
+	if n := stored(t, db); n != 3 {
+		t.Errorf("%d events are stored", n)
+	}
+	for round, want := range []ingest.Replayed{{Rows: 2, Rejected: 2}, {Rows: 2, Stored: 2}, {}} {
+		if round == 1 {
+			must(db.PutItems(t.Context(), []kindred.Item{{ID: "late"}}))
+		}
+		if got, err := service.Replay(t.Context(), db, "unknown_item", false); err != nil || got != want {
+			t.Errorf("replay %d: %+v, %v", round, got, err)
+		}
+	}
+	if n := stored(t, db); n != 5 {
+		t.Errorf("%d events are stored once the item is there", n)
 	}
 }

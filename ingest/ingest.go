@@ -108,7 +108,13 @@ const (
 type Outcome struct {
 	ID     string
 	Status Status
+	Reason string // of a rejected one: a short code, such as invalid_kind
 	Faults []kindred.FieldError
+}
+
+// refuse notes that an event is rejected.
+func (o *Outcome) refuse(reason string, faults ...kindred.FieldError) {
+	o.Status, o.Reason, o.Faults = Rejected, reason, faults
 }
 
 // Accept stores the valid events and returns the outcome of each. It fills in
@@ -150,7 +156,8 @@ func (s *Service) prepare(ctx context.Context, events []kindred.Event) (valid []
 		e := events[i]
 		fillIn(&e, now)
 		if faults := s.ValidateEvent(&e); len(faults) > 0 {
-			outcomes[i] = Outcome{ID: e.ID, Status: Rejected, Faults: faults}
+			outcomes[i].ID = e.ID
+			outcomes[i].refuse(reason(faults[0].Field), faults...)
 			continue
 		}
 		if e.ID == "" {
@@ -159,32 +166,54 @@ func (s *Service) prepare(ctx context.Context, events []kindred.Event) (valid []
 		outcomes[i].ID = e.ID
 		valid, places = append(valid, e), append(places, i)
 	}
-	if s.cfg.Schema.UnknownItems == schema.Reject && s.cfg.Catalogue != nil {
+	if s.refusesUnknown() {
 		valid, places, err = s.refuseUnknown(ctx, valid, places, outcomes)
 	}
 	return valid, places, outcomes, err
 }
 
-// refuseUnknown rejects the events with items that are not in the catalogue, and
-// returns the others.
-func (s *Service) refuseUnknown(ctx context.Context, valid []kindred.Event, places []int, outcomes []Outcome) ([]kindred.Event, []int, error) {
+// unknownItem is why events are refused whose item is not in the catalogue.
+const unknownItem = "unknown_item"
+
+func unknownItemFault() kindred.FieldError {
+	return kindred.FieldError{Field: "item", Message: "is not in the catalogue (store it first, or set catalogue.unknown_items: accept)"}
+}
+
+func (s *Service) refusesUnknown() bool {
+	return s.cfg.Schema.UnknownItems == schema.Reject && s.cfg.Catalogue != nil
+}
+
+// unknown says of each event whether its item is not in the catalogue.
+func (s *Service) unknown(ctx context.Context, events []kindred.Event) ([]bool, error) {
 	var ids []kindred.ItemID
-	for i := range valid {
-		if valid[i].Item != "" {
-			ids = append(ids, valid[i].Item)
+	for i := range events {
+		if events[i].Item != "" {
+			ids = append(ids, events[i].Item)
 		}
 	}
 	missing, err := s.cfg.Catalogue.MissingItems(ctx, ids)
-	if err != nil || len(missing) == 0 {
-		return valid, places, err
+	if err != nil {
+		return nil, err
 	}
 	slices.Sort(missing)
+	unknown := make([]bool, len(events))
+	for i := range events {
+		_, unknown[i] = slices.BinarySearch(missing, events[i].Item)
+	}
+	return unknown, nil
+}
+
+// refuseUnknown rejects the events with items that are not in the catalogue, and
+// returns the others.
+func (s *Service) refuseUnknown(ctx context.Context, valid []kindred.Event, places []int, outcomes []Outcome) ([]kindred.Event, []int, error) {
+	unknown, err := s.unknown(ctx, valid)
+	if err != nil {
+		return nil, nil, err
+	}
 	known, knownPlaces := valid[:0], places[:0]
 	for i := range valid {
-		if _, isMissing := slices.BinarySearch(missing, valid[i].Item); isMissing {
-			o := &outcomes[places[i]]
-			o.Status = Rejected
-			o.Faults = []kindred.FieldError{{Field: "item", Message: "is not in the catalogue (store it first, or set catalogue.unknown_items: accept)"}}
+		if unknown[i] {
+			outcomes[places[i]].refuse(unknownItem, unknownItemFault())
 			continue
 		}
 		known, knownPlaces = append(known, valid[i]), append(knownPlaces, places[i])

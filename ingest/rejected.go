@@ -128,14 +128,11 @@ func (s *Service) keepRejected(events []kindred.Event, outcomes []Outcome) {
 		if e.ID == "" {
 			e.ID = newID(now)
 		}
-		row := kindred.Rejected{Time: now, Source: rejectedAPI}
-		row.Reason, row.Detail = because(outcomes[i].Faults)
+		row := kindred.Rejected{Time: now, Source: rejectedAPI, Reason: outcomes[i].Reason, Detail: detail(outcomes[i].Faults)}
 		row.SetEvent(&e)
 		s.cfg.Rejections.Reject(row)
 	}
 }
 
-// because says why a row is refused: a short code, and the first fault.
-func because(faults []kindred.FieldError) (code, detail string) {
-	return reason(faults[0].Field), faults[0].Field + ": " + faults[0].Message
-}
+// detail is the first of a row's faults.
+func detail(faults []kindred.FieldError) string { return faults[0].Field + ": " + faults[0].Message }

@@ -76,7 +76,7 @@ func (s *Service) replay(ctx context.Context, rows ReplayStore, page []kindred.R
 			done.Duplicates++
 		default:
 			done.Rejected++
-			of[i].Reason, of[i].Detail = because(o.Faults)
+			of[i].Reason, of[i].Detail = o.Reason, detail(o.Faults)
 			still = append(still, *of[i])
 			continue
 		}

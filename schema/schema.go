@@ -29,8 +29,8 @@ type Settings struct {
 	// Undeclared says what becomes of items with other attributes: accept or
 	// reject.
 	Undeclared string `yaml:"undeclared"`
-	// UnknownItems says what becomes of events posted with items that are not in
-	// the catalogue: accept, so that they count once the item arrives, or reject.
+	// UnknownItems says what becomes of events of items that are not in the
+	// catalogue: accept, so that they count once the item arrives, or reject.
 	UnknownItems string `yaml:"unknown_items"`
 }
 
