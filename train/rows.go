@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	"kindred"
@@ -18,7 +19,11 @@ import (
 
 // RowCandidate is an algorithm for labelled rows, with settings, that competes
 // with others.
-type RowCandidate struct{ model.RowAlgorithm }
+type RowCandidate struct {
+	model.RowAlgorithm
+
+	lossNamed bool // by the text it was read from
+}
 
 // ParseRowCandidate reads a candidate as it is written on a command line:
 // "gbdt", or "gbdt:leaves=63,lambda=3".
@@ -38,7 +43,58 @@ func ParseRowCandidate(text string, seed uint64) (RowCandidate, error) {
 	if algorithm, err = model.RowFromJSON(kind, merged); err != nil {
 		return RowCandidate{}, kindred.Errorf(kindred.Invalid, "a candidate's settings are wrong").Because(err)
 	}
-	return RowCandidate{algorithm}, nil
+	var named struct{ Loss *string }
+	if err := json.Unmarshal(settings, &named); err != nil {
+		return RowCandidate{}, kindred.Errorf(kindred.Invalid, "a candidate's settings are wrong").Because(err)
+	}
+	return RowCandidate{algorithm, named.Loss != nil}, nil
+}
+
+// TakeLoss returns the candidates with the loss given, where they name none
+// and have a choice.
+func TakeLoss(candidates []RowCandidate, loss string) ([]RowCandidate, error) {
+	taken := make([]RowCandidate, len(candidates))
+	for i, c := range candidates {
+		taken[i] = c
+		settings := map[string]json.RawMessage{}
+		if err := json.Unmarshal(c.Settings(), &settings); err != nil {
+			return nil, fmt.Errorf("train: the settings of %s: %w", c.Kind(), err)
+		}
+		if _, choice := settings["loss"]; !choice || c.lossNamed {
+			continue
+		}
+		settings["loss"] = json.RawMessage(strconv.Quote(loss))
+		text, err := json.Marshal(settings)
+		if err != nil {
+			return nil, fmt.Errorf("train: the settings of %s: %w", c.Kind(), err)
+		}
+		if taken[i].RowAlgorithm, err = model.RowFromJSON(c.Kind(), text); err != nil {
+			return nil, kindred.Errorf(kindred.Invalid, "%s does not learn from these labels by the %s loss (name another one)", c.Kind(), loss).Because(err)
+		}
+	}
+	return taken, nil
+}
+
+// LossOf returns the loss that labels call for: "logistic" where some are
+// above 0 and the rest are not, as of clicks, counts and grades; "squared" for
+// other numbers: all above 0, as ratings and prices are, or with fractions, or
+// of several values below 0.
+func LossOf(labels []float32) string {
+	if len(labels) == 0 {
+		return "logistic"
+	}
+	low, high := slices.Min(labels), slices.Max(labels)
+	other := func(y float32) bool { return y != low && y != high } // than the two of a yes and a no
+	counts := func(y float32) bool { return y >= 0 && y == float32(math.Trunc(float64(y))) }
+	switch {
+	case low == high:
+		return "logistic"
+	case low > 0 || high <= 0:
+		return "squared"
+	case slices.ContainsFunc(labels, other) && slices.ContainsFunc(labels, func(y float32) bool { return !counts(y) }):
+		return "squared"
+	}
+	return "logistic"
 }
 
 // Settings returns the candidate's settings as JSON.

@@ -21,7 +21,7 @@ import (
 
 // evaluateRowsCmd judges rankers on files of labelled rows.
 type evaluateRowsCmd struct {
-	Model []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times (default: logistic, fm, ffm, gbdt and rowstack as they come)." sep:"none" aliases:"models"`
+	Model []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times (default: logistic, fm, ffm, gbdt and rowstack as they come, and gbdt by LambdaMART for rows in groups). One that names no loss takes the one that the labels call for." sep:"none" aliases:"models"`
 
 	Train string `help:"File of labelled rows to learn from." type:"existingfile" required:""`
 	Valid string `help:"File of labelled rows to choose settings on and to stop by." type:"existingfile"`
@@ -59,6 +59,9 @@ func (c *evaluateRowsCmd) Run(ctx context.Context, out *output) error {
 	if err := c.read(&settings, out); err != nil {
 		return err
 	}
+	if err := c.takeLoss(&settings, out); err != nil {
+		return err
+	}
 	result, err := train.JudgeRows(ctx, settings, out.steps())
 	if err != nil {
 		return err
@@ -88,6 +91,24 @@ func (c *evaluateRowsCmd) candidates(settings *train.RowSettings) error {
 		settings.Candidates = append(settings.Candidates, candidate)
 	}
 	return nil
+}
+
+// takeLoss has the candidates learn by the loss that the labels call for.
+func (c *evaluateRowsCmd) takeLoss(settings *train.RowSettings, out *output) (err error) {
+	loss := train.LossOf(settings.Train.Labels)
+	if loss == "squared" {
+		out.notef("labels are numbers from %g to %g, so the squared loss is taken where none is named (for probabilities, labels are 0 and 1)\n",
+			slices.Min(settings.Train.Labels), slices.Max(settings.Train.Labels))
+		if len(c.Model) == 0 { // logistic knows no other loss
+			settings.Candidates = slices.DeleteFunc(settings.Candidates, func(a train.RowCandidate) bool { return a.Kind() == "logistic" })
+		}
+	}
+	if settings.Candidates, err = train.TakeLoss(settings.Candidates, loss); err != nil || len(c.Model) > 0 || settings.Train.Groups == nil {
+		return err
+	}
+	ranking, err := train.ParseRowCandidate("gbdt:loss=lambdamart", c.Seed)
+	settings.Candidates = append(settings.Candidates, ranking)
+	return err
 }
 
 // read reads the files and says what was not understood.

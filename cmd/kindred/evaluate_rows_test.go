@@ -88,6 +88,22 @@ func TestEvaluateRows(t *testing.T) {
 			}
 		}
 	}
+	var amounts strings.Builder // half a price, told by the price alone
+	for k := range 600 {
+		fmt.Fprintf(&amounts, "%g,%d\n", 100+float64(k%37)/2, k%37)
+	}
+	numbers := put("amounts.csv", "label,price\n"+amounts.String())
+	r := succeed(t, "evaluate", "rows", "--json", "--train", numbers, "--test", numbers)
+	var got judgedRows
+	if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Test) != 4 || !strings.Contains(r.err, "labels are numbers from 100 to 118") {
+		t.Errorf("%d kinds of numbers; %s", len(got.Test), r.err)
+	}
+	if best := got.Test[0].Metrics.Estimates["rmse"].Mean; best == nil || *best > 0.5 { // their deviation is 5.3
+		t.Errorf("%s has RMSE %v", got.Test[0].Kind, best)
+	}
 	for _, args := range [][]string{{"--model=svm"}, {"--label=z"}, {"--k=0"}} {
 		args = append([]string{"evaluate", "rows", "--quiet", "--train", files["csv"][0], "--test", files["csv"][1]}, args...)
 		if r := kindredRun(t, args...); r.code != exitUsage {
