@@ -102,13 +102,14 @@ func (s *Server) postEvent(w *recorder, r *http.Request) error {
 	err = s.withBody(w, r, func(body []byte) error {
 		in := newReader(body)
 		event = in.event()
-		if err := in.end(); err != nil {
-			return err
+		err := in.end()
+		if err == nil && len(in.faults) > 0 {
+			err = invalid("the event is not valid", located("", in.faults)...)
 		}
-		if len(in.faults) > 0 {
-			return invalid("the event is not valid", located("", in.faults)...)
+		if !only {
+			s.keepRefused(in, "", event.User)
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -255,7 +256,8 @@ func readBatch(body []byte) (batch, error) {
 			row := rowAnswer{Index: i, Status: rejected}
 			if faults := in.takeFaults(); faults != nil {
 				row.ID, row.Errors = event.ID, located("", faults)
-				b.unread = append(b.unread, unreadable(in.data[start:in.pos], faults))
+				f := refusal{row: in.data[start:in.pos], user: event.User, unread: faults}
+				b.unread = append(b.unread, f.rejected(time.Time{}))
 			} else {
 				b.events, b.places = append(b.events, event), append(b.places, i)
 			}

@@ -215,7 +215,11 @@ func (s *Server) putItem(w *recorder, r *http.Request) error {
 	err = s.withBody(w, r, func(body []byte) error {
 		in := newReader(body)
 		item = in.item(kindred.ItemID(id))
-		return in.finish("item", func() []kindred.FieldError { return s.deps.Events.ValidateItem(&item) })
+		err := in.finish("item", func() []kindred.FieldError { return s.deps.Events.ValidateItem(&item) })
+		if !only {
+			s.keepRefused(in, id, "")
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -239,7 +243,8 @@ func (r *reader) finish(thing string, validate func() []kindred.FieldError) erro
 	}
 	faults := located("", r.faults)
 	if len(faults) == 0 {
-		faults = located("body.", validate())
+		r.unfit = validate()
+		faults = located("body.", r.unfit)
 	}
 	if len(faults) > 0 {
 		return invalid("the "+thing+" is not valid; nothing was stored", faults...)
@@ -306,7 +311,7 @@ func (s *Server) postItems(w *recorder, r *http.Request) error {
 	var items []kindred.Item
 	var reply putAnswer
 	err = s.withBody(w, r, func(body []byte) (err error) {
-		items, reply, err = readRows(body, "items", func(in *reader) (kindred.Item, string, []kindred.FieldError) {
+		items, reply, err = readRows(body, "items", s.keeper(only), func(in *reader) (kindred.Item, string, []kindred.FieldError) {
 			item := in.item("")
 			faults := s.deps.Events.ValidateItem(&item)
 			return item, string(item.ID), faults
@@ -331,21 +336,27 @@ func (s *Server) postItems(w *recorder, r *http.Request) error {
 }
 
 // readRows decodes {"name": [row, …]}, and returns the valid rows and what is
-// to be answered once they are stored.
+// to be answered once they are stored. Those that are refused go to keep, unless
+// the batch is none.
 func readRows[T any](
-	body []byte, name string, read func(in *reader) (row T, id string, faults []kindred.FieldError),
+	body []byte, name string, keep func([]refusal), read func(in *reader) (row T, id string, faults []kindred.FieldError),
 ) (rows []T, reply putAnswer, err error) {
+	var refused []refusal
 	in := newReader(body)
 	reply.Results = []putRow{}
 	in.fields([]string{name}, func(int) {
 		in.elements(kindred.MaxBatch, func(i int) {
 			outer := in.takeFaults()
+			in.space()
+			start := in.pos
 			row, id, unfit := read(in)
-			faults := located("", in.takeFaults())
+			unread := in.takeFaults()
+			faults := located("", unread)
 			if len(faults) == 0 {
 				faults = located(string(in.path)+".", unfit)
 			}
 			if len(faults) > 0 {
+				refused = append(refused, refusal{in.data[start:in.pos], userOf(row), unread, unfit})
 				reply.Results = append(reply.Results, putRow{i, id, faults})
 			} else {
 				rows = append(rows, row)
@@ -356,6 +367,7 @@ func readRows[T any](
 	if err := in.end(); err != nil {
 		return nil, reply, err
 	}
+	keep(refused)
 	reply.Stored, reply.Rejected = len(rows), len(reply.Results)
 	faults := located("", in.faults)
 	switch {

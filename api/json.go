@@ -31,6 +31,7 @@ type reader struct {
 	depth   int
 	path    []byte // where the reader is: body.events[3].value
 	faults  []kindred.FieldError
+	unfit   []kindred.FieldError // of what was read without faults; see finish
 	failure *syntaxError
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -19,21 +20,73 @@ type RejectedRows interface {
 
 // Replayer judges rejected rows again.
 type Replayer interface {
-	Replay(ctx context.Context, rows ingest.ReplayStore, reason string, dry bool) (ingest.Replayed, error)
+	Replay(ctx context.Context, rows ingest.ReplayStore, q ingest.ReplayQuery) (ingest.Replayed, error)
 }
 
 // Rejections takes rows that were refused before they came to ingest.
 type Rejections interface {
 	Reject(row kindred.Rejected)
+	// Flush makes what was rejected be stored.
+	Flush(ctx context.Context)
 }
 
-// unreadable is the row of a batch that could not be read as an event.
-func unreadable(row []byte, faults []kindred.FieldError) kindred.Rejected {
-	kept := row[:min(len(row), kindred.MaxRejectedRow)]
-	return kindred.Rejected{
-		Source: "api", Reason: "unreadable", Detail: faults[0].Field + ": " + faults[0].Message,
-		Raw: string(kept), Cut: len(kept) < len(row),
+// refusal is a row of a request that could not be read, or was not valid.
+type refusal struct {
+	row    []byte // as it came; lent
+	user   kindred.UserID
+	unread []kindred.FieldError // what could not be read
+	unfit  []kindred.FieldError // what was not valid, of a row that was read
+}
+
+func (f *refusal) rejected(now time.Time) kindred.Rejected {
+	kept := f.row[:min(len(f.row), kindred.MaxRejectedRow)]
+	row := kindred.Rejected{Time: now, Source: "api", Reason: "unreadable", Raw: string(kept), Cut: len(kept) < len(f.row), User: f.user}
+	fault := kindred.FieldError{}
+	if len(f.unread) > 0 {
+		fault = f.unread[0]
+	} else {
+		fault = f.unfit[0]
+		row.Reason = ingest.Reason(fault.Field)
 	}
+	row.Detail = fault.Field + ": " + fault.Message
+	return row
+}
+
+// keepRefused keeps the one row of a body, if it is refused. name is what the
+// path calls it, where the body does not.
+func (s *Server) keepRefused(in *reader, name string, user kindred.UserID) {
+	f := refusal{in.data, user, in.faults, in.unfit}
+	if in.failure != nil {
+		f.unread = []kindred.FieldError{{Field: in.failure.location, Message: in.failure.Error()}}
+	}
+	if len(f.unread)+len(f.unfit) == 0 {
+		return
+	}
+	row := f.rejected(s.now())
+	if name != "" {
+		row.Detail = fmt.Sprintf("%q: %s", name, row.Detail)
+	}
+	s.deps.Rejections.Reject(row)
+}
+
+// keeper returns what keeps the refused rows of a batch; nothing is kept if it
+// is only validated.
+func (s *Server) keeper(only bool) func([]refusal) {
+	return func(refused []refusal) {
+		for i := range refused {
+			if !only {
+				s.deps.Rejections.Reject(refused[i].rejected(s.now()))
+			}
+		}
+	}
+}
+
+// userOf returns whose row it is; empty if it is no user's.
+func userOf(row any) kindred.UserID {
+	if user, ok := row.(kindred.User); ok {
+		return user.ID
+	}
+	return ""
 }
 
 type rejectedListBody struct {
@@ -57,6 +110,8 @@ type rejectedBody struct {
 type replayFields struct {
 	Reason string `json:"reason,omitempty" doc:"Only rows with this reason; any if absent."`
 	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would become of them."`
+	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"At most so many rows; 10,000 if absent."`
+	After  int64  `json:"after,omitempty" doc:"Only rows behind this ID: next of the answer before."`
 }
 
 func (s *Server) rejectedRoutes() []route {
@@ -64,7 +119,7 @@ func (s *Server) rejectedRoutes() []route {
 		{
 			method: http.MethodGet, path: "/v1/quarantine/rejected", scope: ScopeAdmin, handle: s.listRejected, tag: "Cleaning",
 			summary: "Rows that never became events, items or users",
-			detail:  "What requests and imports had refused. Rows of requests appear within a second or two; of items and users, those of imports.",
+			detail:  "What requests and imports had refused. Rows of requests appear within a second or two.",
 			query: []param{
 				{name: "reason", kind: "string", detail: "Only with this reason.", example: "invalid_kind"},
 				{name: "source", kind: "string", detail: "Only from here: api, or a file and line.", example: rejectedExampleSource},
@@ -81,7 +136,7 @@ func (s *Server) rejectedRoutes() []route {
 		{
 			method: http.MethodPost, path: "/v1/quarantine/replay", scope: ScopeAdmin, handle: s.replayRejected, tag: "Cleaning",
 			summary: "Judge rejected rows again",
-			detail:  "By the rules there are now, for example after a kind has been declared. Events that pass are stored once, however often this is called, and their rows are removed; the others are kept with their reason of now.",
+			detail:  "By the rules there are now, for example after a kind has been declared. Events that pass are stored once, however often this is called, and their rows are removed; the others are kept with their reason of now. If the answer has next, there may be more rows: ask again with it as after.",
 			body:    replayFields{Reason: "invalid_kind"},
 			answers: []answer{{http.StatusOK, ingest.Replayed{Rows: 12, Stored: 10, Rejected: 1, NotReplayable: 1}}},
 		},
@@ -128,13 +183,18 @@ func (s *Server) listRejected(w *recorder, r *http.Request) error {
 func (s *Server) replayRejected(w *recorder, r *http.Request) error {
 	var ask replayFields
 	err := s.withBody(w, r, func(body []byte) error {
-		in, names := newReader(body), [...]string{"reason", "dry_run"}
+		in, names := newReader(body), [...]string{"reason", "dry_run", "limit", "after"}
+		ask.Limit = kindred.MaxBatch
 		in.fields(names[:], func(field int) {
 			switch names[field] {
 			case "reason":
 				ask.Reason = in.text()
 			case "dry_run":
 				ask.DryRun = in.boolean()
+			case "limit":
+				ask.Limit = in.integer(1, kindred.MaxBatch)
+			case "after":
+				ask.After = int64(in.integer(0, 1<<53))
 			}
 		})
 		return in.finish("replay", func() []kindred.FieldError { return nil })
@@ -142,7 +202,7 @@ func (s *Server) replayRejected(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	done, err := s.deps.Replayer.Replay(r.Context(), s.deps.Rejected, ask.Reason, ask.DryRun)
+	done, err := s.deps.Replayer.Replay(r.Context(), s.deps.Rejected, ingest.ReplayQuery{Reason: ask.Reason, Dry: ask.DryRun, Limit: int64(ask.Limit), After: ask.After})
 	if err != nil {
 		return err
 	}

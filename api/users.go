@@ -51,7 +51,7 @@ func (s *Server) userRoutes() []route {
 		},
 		{
 			method: http.MethodDelete, path: "/v1/users/{id}", scope: ScopeAdmin, handle: s.eraseUser, tag: "Users",
-			summary: "Erase a user", detail: "The user under every ID they go by, all their events and all lists they were shown.",
+			summary: "Erase a user", detail: "The user under every ID they go by, all their events, rejected rows and all lists they were shown.",
 			answers: []answer{{http.StatusOK, erasedBody{17}}},
 		},
 		{
@@ -105,7 +105,11 @@ func (s *Server) putUser(w *recorder, r *http.Request) error {
 	err = s.withBody(w, r, func(body []byte) error {
 		in := newReader(body)
 		user = in.user(kindred.UserID(id))
-		return in.finish("user", func() []kindred.FieldError { return ingest.ValidateUser(&user) })
+		err := in.finish("user", func() []kindred.FieldError { return ingest.ValidateUser(&user) })
+		if !only {
+			s.keepRefused(in, id, user.ID)
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -149,6 +153,7 @@ func (s *Server) eraseUser(w *recorder, r *http.Request) error {
 	for _, id := range ids {
 		s.deps.Live.UserErased(id)
 	}
+	s.deps.Rejections.Flush(r.Context())
 	erased, err := s.deps.Users.EraseUser(r.Context(), who.ID)
 	if err != nil {
 		return err
@@ -171,7 +176,7 @@ func (s *Server) postUsers(w *recorder, r *http.Request) error {
 	var users []kindred.User
 	var reply putAnswer
 	err = s.withBody(w, r, func(body []byte) (err error) {
-		users, reply, err = readRows(body, "users", func(in *reader) (kindred.User, string, []kindred.FieldError) {
+		users, reply, err = readRows(body, "users", s.keeper(only), func(in *reader) (kindred.User, string, []kindred.FieldError) {
 			user := in.user("")
 			faults := ingest.ValidateUser(&user)
 			return user, string(user.ID), faults

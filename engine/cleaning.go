@@ -140,9 +140,9 @@ func (e *Engine) differences(
 
 // Replay judges rejected rows again, and the events that it stores; see
 // ingest.Service.Replay.
-func (e *Engine) Replay(ctx context.Context, reason string, dry bool) (ingest.Replayed, error) { //nolint:revive // dry is the user's own flag
-	done, err := e.newIngest().Replay(ctx, e.Store, reason, dry)
-	if err == nil && done.Stored > 0 && !dry {
+func (e *Engine) Replay(ctx context.Context, q ingest.ReplayQuery) (ingest.Replayed, error) {
+	done, err := e.newIngest().Replay(ctx, e.Store, q)
+	if err == nil && done.Stored > 0 && !q.Dry {
 		err = e.CatchUp(ctx, nil)
 	}
 	return done, err

@@ -123,7 +123,6 @@ func (l live) UserErased(id kindred.UserID) {
 	l.Service.UserErased(id)
 	l.features.UserErased(id)
 	l.verdicts.UserErased(id)
-	l.rejections.UserErased(id)
 }
 
 // VerdictsChanged takes note of users whose events were taken back or released.

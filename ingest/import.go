@@ -253,11 +253,11 @@ func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
 	if len(faults) == 0 {
 		return nil
 	}
-	return &format.Reject{File: row.File, Line: row.Line, Reason: reason(faults[0].Field), Detail: detail(faults), Raw: row.Raw()}
+	return &format.Reject{File: row.File, Line: row.Line, Reason: Reason(faults[0].Field), Detail: detail(faults), Raw: row.Raw()}
 }
 
-// reason is a short code for a fault: as few as there are fields.
-func reason(field string) string {
+// Reason is a short code for a fault: as few as there are fields.
+func Reason(field string) string {
 	name, _, _ := strings.Cut(field, ".")
 	name, _, _ = strings.Cut(name, "[")
 	return "invalid_" + name

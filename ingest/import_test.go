@@ -369,7 +369,7 @@ func TestImportRefusesUnknownItems(t *testing.T) {
 		if round == 1 {
 			must(db.PutItems(t.Context(), []kindred.Item{{ID: "late"}}))
 		}
-		if got, err := service.Replay(t.Context(), db, "unknown_item", false); err != nil || got != want {
+		if got, err := service.Replay(t.Context(), db, ingest.ReplayQuery{Reason: "unknown_item"}); err != nil || got != want {
 			t.Errorf("replay %d: %+v, %v", round, got, err)
 		}
 	}

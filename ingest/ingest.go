@@ -157,7 +157,7 @@ func (s *Service) prepare(ctx context.Context, events []kindred.Event) (valid []
 		fillIn(&e, now)
 		if faults := s.ValidateEvent(&e); len(faults) > 0 {
 			outcomes[i].ID = e.ID
-			outcomes[i].refuse(reason(faults[0].Field), faults...)
+			outcomes[i].refuse(Reason(faults[0].Field), faults...)
 			continue
 		}
 		if e.ID == "" {

@@ -3,8 +3,6 @@ package ingest
 import (
 	"context"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 // RejectedStore keeps rows that were refused.
 type RejectedStore interface {
 	AppendRejected(ctx context.Context, rows []kindred.Rejected) error
-	ForgetRejected(ctx context.Context, user kindred.UserID) error
 }
 
 // How rejected rows are written: apart from the requests, and not more of them
@@ -74,7 +71,8 @@ func (r *Rejections) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Flush writes what waits, even if ctx has ended.
+// Flush writes what waits, even if ctx has ended. Whoever erases a user calls
+// it first: the store erases what is written.
 func (r *Rejections) Flush(ctx context.Context) {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -91,25 +89,6 @@ func (r *Rejections) Flush(ctx context.Context) {
 		r.metrics.RejectedDropped.Add(float64(len(rows)))
 		r.log.Error("rejected rows could not be kept", "rows", len(rows), "err", err)
 	}
-}
-
-// UserErased removes what waits of a user, and what was written meanwhile.
-func (r *Rejections) UserErased(id kindred.UserID) {
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	r.mu.Lock()
-	r.waiting = slices.DeleteFunc(r.waiting, func(row kindred.Rejected) bool { return names(&row, id) })
-	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), rejectedTimeout)
-	defer cancel()
-	if err := r.store.ForgetRejected(ctx, id); err != nil {
-		r.log.Error("rejected rows of an erased user could not be removed; erase the user again", "err", err)
-	}
-}
-
-// names says whether a row is of a user, or may be.
-func names(row *kindred.Rejected, id kindred.UserID) bool {
-	return row.User == id || row.User == "" && strings.Contains(row.Raw, string(id))
 }
 
 // keepRejected hands on the events that were refused, filled in as they would

@@ -381,6 +381,19 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 	if err := db.AppendExposures(t.Context(), []kindred.Exposure{{RequestID: "r", User: "trace-user", Time: at(1)}}); err != nil {
 		t.Fatal(err)
 	}
+	var refused []kindred.Rejected
+	for range 500 {
+		refused = append(refused, kindred.Rejected{Time: at(1), Source: "api", Reason: "unreadable", Raw: strings.Repeat("other", 50)})
+	}
+	for i := range 500 {
+		row := kindred.Rejected{Time: at(1), Source: "api", Reason: "invalid_kind", Detail: "trace-user", Raw: fmt.Sprintf(`{"user":"trace-user","item":%d}`, i)}
+		kept := kindred.Event{ID: fmt.Sprint("trace-event-", i), User: "trace-user", Time: at(1)}
+		row.SetEvent(&kept)
+		refused = append(refused, row, kindred.Rejected{Time: at(1), Source: "api", Reason: "unreadable", Raw: strings.Repeat("trace-user", 1+i)})
+	}
+	if err := db.AppendRejected(t.Context(), refused); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := db.EraseUser(t.Context(), "trace-user"); err != nil {
 		t.Fatal(err)
 	}

@@ -128,11 +128,30 @@ func (db *DB) SettleRejected(ctx context.Context, done []int64, still []kindred.
 	})
 }
 
-// ForgetRejected removes the rows that name a user: also those in which no user
-// could be told, if the name is anywhere in them.
-func (db *DB) ForgetRejected(ctx context.Context, user kindred.UserID) error {
-	return db.write(ctx, "erasing rejected rows", 1, func(w *writer) error {
-		_, err := w.conn.exec("DELETE FROM rejected WHERE user = ?1 OR user IS NULL AND INSTR(raw, ?1) > 0", string(user))
-		return err
-	})
+// rejectedOf are the rows that name a user: also those in which no user could
+// be told, if the name is anywhere in them.
+const rejectedOf = "SELECT id FROM rejected WHERE user = ?1 OR user IS NULL AND (INSTR(raw, ?1) > 0 OR INSTR(detail, ?1) > 0)"
+
+// eraseRejected removes the rows that name a user, and returns how many. They
+// are blanked first, as events are; secure_delete is on.
+func (w *writer) eraseRejected(user string) (int, error) {
+	var ids []int64
+	err := w.conn.rows(func(row []driver.Value) error { ids = append(ids, intOf(row[0])); return nil }, rejectedOf, user)
+	if err != nil {
+		return 0, err
+	}
+	for _, text := range []string{
+		`UPDATE rejected SET raw = substr(printf('%0*d', octet_length(raw), 0), 1, octet_length(raw)),
+			detail = printf('%0*d', octet_length(detail), 0),
+			event = CASE WHEN event IS NOT NULL THEN printf('%0*d', octet_length(event), 0) END,
+			user = CASE WHEN user IS NOT NULL THEN printf('%0*d', octet_length(user), 0) END WHERE id = ?`,
+		"DELETE FROM rejected WHERE id = ?",
+	} {
+		for _, id := range ids {
+			if _, err := w.conn.exec(text, id); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(ids), nil
 }

@@ -59,6 +59,8 @@ func TestRejectedErased(t *testing.T) {
 	rows := []kindred.Rejected{
 		{Time: time.Unix(1, 0), Source: "api", Reason: "invalid_kind", Raw: "{}", User: "ann"},
 		{Time: time.Unix(1, 0), Source: "api", Reason: "invalid_kind", Raw: "{}", User: "bob"},
+		{Time: time.Unix(1, 0), Source: "api", Reason: "unreadable", Raw: `{"user":"cleo"`},
+		{Time: time.Unix(1, 0), Source: "api", Reason: "invalid_kind", User: "cleo", Event: []byte(`{"User":"cleo"}`)},
 	}
 	if err := db.AppendRejected(t.Context(), rows); err != nil {
 		t.Fatal(err)
@@ -66,10 +68,23 @@ func TestRejectedErased(t *testing.T) {
 	if _, err := db.EraseUser(t.Context(), "ann"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := db.EraseUser(t.Context(), "cleo"); err != nil {
+		t.Fatal(err)
+	}
 	if left, err := db.Rejected(t.Context(), RejectedQuery{Limit: 9}); err != nil || len(left) != 1 || left[0].User != "bob" {
 		t.Errorf("%+v are left, %v", left, err)
 	}
 	if _, err := db.EraseUser(t.Context(), "ann"); kindred.KindOf(err) != kindred.NotFound {
 		t.Errorf("erasing once more: %v", err)
+	}
+	err = db.read(t.Context(), "reading the room", func(c *conn) error {
+		bytes, _, err := c.queryInt("SELECT bytes FROM rejected_room")
+		if bytes != 2 { // bob's
+			t.Errorf("%d bytes are counted", bytes)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -166,7 +166,7 @@ func setUser(user *kindred.User, row []driver.Value) (err error) {
 const eraseRows = 100
 
 // EraseUser removes everything about a user in one transaction: the user,
-// events, what cleaning found, exposures, aliases with all that is theirs, the log of merges and the
+// events, what cleaning found, rejected rows, exposures, aliases with all that is theirs, the log of merges and the
 // identifiers themselves. It returns how many events
 // there were; their IDs are free again. What is removed is overwritten in the
 // file. Only VACUUM also clears the copies that SQLite may have left in unused
@@ -196,42 +196,44 @@ func (w *writer) erase(user string) (events int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(who.ids) == 0 {
-		return 0, w.eraseStranger(user)
+	if err := w.conn.script("PRAGMA secure_delete = ON"); err != nil {
+		return 0, err
 	}
+	if len(who.ids) == 0 {
+		err = w.eraseStranger(user)
+	} else {
+		events, err = w.erasePerson(&who)
+	}
+	return events, errors.Join(err, w.conn.script("PRAGMA secure_delete = OFF"))
+}
+
+func (w *writer) erasePerson(who *person) (events int64, err error) {
 	// by_user must know all of the user's events.
 	for _, id := range who.ids {
 		if err := w.enterUser(id); err != nil {
 			return 0, err
 		}
 	}
-	if err := w.conn.script("PRAGMA secure_delete = ON"); err != nil {
-		return 0, err
-	}
 	for _, id := range who.ids {
-		n, erasing := w.eraseID(id)
-		if events += n; erasing != nil {
-			err = erasing
-			break
+		n, err := w.eraseID(id)
+		if err != nil {
+			return 0, err
 		}
+		events += n
 	}
-	err = errors.Join(err, w.conn.script("PRAGMA secure_delete = OFF"))
 	w.users.clear()
 	w.state.users--
-	return events, err
+	return events, nil
 }
 
 // eraseStranger erases the rejected rows of someone of whom nothing else is
 // stored; it fails if there are none.
 func (w *writer) eraseStranger(user string) error {
-	result, err := w.conn.exec("DELETE FROM rejected WHERE user = ?", user)
-	if err != nil {
-		return err
+	n, err := w.eraseRejected(user)
+	if err == nil && n == 0 {
+		err = noUser(kindred.UserID(user))
 	}
-	if n, err := result.RowsAffected(); err != nil || n > 0 {
-		return err
-	}
-	return noUser(kindred.UserID(user))
+	return err
 }
 
 // eraseID erases everything under one ID.
@@ -239,6 +241,14 @@ func (w *writer) eraseID(id int64) (events int64, err error) {
 	events, err = w.eraseEvents(id)
 	if err == nil {
 		err = w.eraseVerdicts(id)
+	}
+	if err != nil {
+		return 0, err
+	}
+	var name string
+	err = w.conn.rows(func(row []driver.Value) error { name = textOf(row[0]); return nil }, "SELECT name FROM users WHERE id = ?", id)
+	if err == nil {
+		_, err = w.eraseRejected(name)
 	}
 	if err != nil {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kindred"
+	"kindred/ingest"
 	"kindred/store"
 )
 
@@ -83,7 +84,7 @@ func (c *quarantineReplayCmd) Run(ctx context.Context, g *cli, out *output) (err
 		return err
 	}
 	defer closeEngine(e, &err)
-	done, err := e.Replay(ctx, c.Reason, c.DryRun)
+	done, err := e.Replay(ctx, ingest.ReplayQuery{Reason: c.Reason, Dry: c.DryRun})
 	if err != nil {
 		return err
 	}

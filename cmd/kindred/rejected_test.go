@@ -60,24 +60,53 @@ func TestRejectedWalk(t *testing.T) {
 	if text := s.want(t, http.StatusOK, http.MethodGet, "/metrics", ""); !strings.Contains(text, `kindred_ingest_rejected_rows_total{reason="invalid_kind"} 3`) {
 		t.Error("rejected rows are not counted")
 	}
-	if still := s.want(t, http.StatusOK, http.MethodPost, "/v1/quarantine/replay", `{}`); !strings.Contains(still, `"stored":0,"duplicates":0,"rejected":5,"not_replayable":2`) {
+	// Items, users and what could not be read by itself are kept like events.
+	s.want(t, http.StatusUnprocessableEntity, http.MethodPut, "/v1/items/bad", `{"price":-1}`)
+	s.want(t, http.StatusOK, http.MethodPost, "/v1/items/batch", `{"items":[{"id":"i","title":"I"},{"id":"j","price":-2},{"id":"k","title":7}]}`)
+	s.want(t, http.StatusUnprocessableEntity, http.MethodPut, "/v1/users/stranger", `{"attributes":{"":"x"}}`)
+	s.want(t, http.StatusOK, http.MethodPost, "/v1/users/batch", `{"users":[{"id":"u5"},{"id":"stranger","attributes":{"":"y"}}]}`)
+	s.want(t, http.StatusUnprocessableEntity, http.MethodPost, "/v1/events", `{"user":"stranger","item":9}`)
+	s.want(t, http.StatusBadRequest, http.MethodPost, "/v1/events", `{"user":"stranger"`)
+	s.want(t, http.StatusUnprocessableEntity, http.MethodPost, "/v1/events?validate_only=true", `{"user":"asked","item":9}`)
+	s.want(t, http.StatusUnprocessableEntity, http.MethodPut, "/v1/items/asked?validate_only=true", `{"price":-1}`)
+	s.want(t, http.StatusNotFound, http.MethodDelete, "/v1/users/nobody", "")
+	list = s.want(t, http.StatusOK, http.MethodGet, "/v1/quarantine/rejected", "") // what erasing has written
+	if !strings.Contains(list, `"invalid_price":2`) || !strings.Contains(list, `"invalid_attributes":2`) || !strings.Contains(list, `"unreadable":4`) || strings.Contains(list, "asked") {
+		t.Error(list)
+	}
+	if got := s.want(t, http.StatusOK, http.MethodDelete, "/v1/users/stranger", ""); !strings.Contains(got, `"events_erased":0`) {
+		t.Error(got)
+	}
+	list = s.want(t, http.StatusOK, http.MethodGet, "/v1/quarantine/rejected", "")
+	if strings.Contains(list, "stranger") || !strings.Contains(list, `"unreadable":2`) {
+		t.Errorf("the stranger is erased: %s", list)
+	}
+	if still := s.want(t, http.StatusOK, http.MethodPost, "/v1/quarantine/replay", `{}`); !strings.Contains(still, `"stored":0,"duplicates":0,"rejected":5,"not_replayable":5}`) {
 		t.Error(still)
+	}
+	page := s.want(t, http.StatusOK, http.MethodPost, "/v1/quarantine/replay", `{"dry_run":true,"limit":3,"reason":"invalid_kind"}`)
+	var next struct{ Rows, Next int64 }
+	if err := json.Unmarshal([]byte(page), &next); err != nil || next.Rows != 3 || next.Next == 0 {
+		t.Errorf("the first three: %s, %v", page, err)
+	}
+	if rest := s.want(t, http.StatusOK, http.MethodPost, "/v1/quarantine/replay", fmt.Sprintf(`{"dry_run":true,"reason":"invalid_kind","after":%d}`, next.Next)); !strings.Contains(rest, `{"rows":2,`) || strings.Contains(rest, "next") {
+		t.Errorf("the others: %s", rest)
 	}
 	// Whoever is erased leaves no rows behind, nor what could not be read of them.
 	s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", `{"user":"u4","item":"i","kind":"view"}`)
 	s.want(t, http.StatusOK, http.MethodDelete, "/v1/users/u4", "")
 	s.want(t, http.StatusOK, http.MethodDelete, "/v1/users/u5", "")
-	if got := rejectedCounts(t, dir); got["invalid_kind"] != 3 || got["bad_time"] != 0 || got["unreadable"] != 1 {
+	if got := rejectedCounts(t, dir); got["invalid_kind"] != 3 || got["bad_time"] != 0 || got["unreadable"] != 2 {
 		t.Errorf("after erasing, %v are kept", got)
 	}
 	declareLoans(t, dir)
-	if out := succeed(t, "quarantine", "replay", "--dry-run", "--dir", dir).out; !strings.Contains(out, "4 rows: 3 would be stored, 0 were here already, 0 still rejected, 1 cannot be replayed") {
+	if out := succeed(t, "quarantine", "replay", "--dry-run", "--dir", dir).out; !strings.Contains(out, "7 rows: 3 would be stored, 0 were here already, 0 still rejected, 4 cannot be replayed") {
 		t.Error(out)
 	}
-	if out := succeed(t, "quarantine", "replay", "--dir", dir).out; !strings.Contains(out, "4 rows: 3 stored") {
+	if out := succeed(t, "quarantine", "replay", "--dir", dir).out; !strings.Contains(out, "7 rows: 3 stored") {
 		t.Error(out)
 	}
-	if got := rejectedCounts(t, dir); len(got) != 1 || got["unreadable"] != 1 {
+	if got := rejectedCounts(t, dir); len(got) != 2 || got["unreadable"] != 2 {
 		t.Errorf("after the replay, %v are kept", got)
 	}
 	verdicts, _ := storedVerdicts(t, dir)
