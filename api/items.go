@@ -308,10 +308,14 @@ func (s *Server) postItems(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	keep := s.keepRows
+	if only {
+		keep = ignoreRows
+	}
 	var items []kindred.Item
 	var reply putAnswer
 	err = s.withBody(w, r, func(body []byte) (err error) {
-		items, reply, err = readRows(body, "items", s.keeper(only), func(in *reader) (kindred.Item, string, []kindred.FieldError) {
+		items, reply, err = readRows(body, "items", keep, func(in *reader) (kindred.Item, string, []kindred.FieldError) {
 			item := in.item("")
 			faults := s.deps.Events.ValidateItem(&item)
 			return item, string(item.ID), faults

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"kindred"
@@ -41,11 +42,8 @@ type refusal struct {
 func (f *refusal) rejected(now time.Time) kindred.Rejected {
 	kept := f.row[:min(len(f.row), kindred.MaxRejectedRow)]
 	row := kindred.Rejected{Time: now, Source: "api", Reason: "unreadable", Raw: string(kept), Cut: len(kept) < len(f.row), User: f.user}
-	fault := kindred.FieldError{}
-	if len(f.unread) > 0 {
-		fault = f.unread[0]
-	} else {
-		fault = f.unfit[0]
+	fault := slices.Concat(f.unread, f.unfit)[0]
+	if len(f.unread) == 0 {
 		row.Reason = ingest.Reason(fault.Field)
 	}
 	row.Detail = fault.Field + ": " + fault.Message
@@ -69,17 +67,15 @@ func (s *Server) keepRefused(in *reader, name string, user kindred.UserID) {
 	s.deps.Rejections.Reject(row)
 }
 
-// keeper returns what keeps the refused rows of a batch; nothing is kept if it
-// is only validated.
-func (s *Server) keeper(only bool) func([]refusal) {
-	return func(refused []refusal) {
-		for i := range refused {
-			if !only {
-				s.deps.Rejections.Reject(refused[i].rejected(s.now()))
-			}
-		}
+// keepRows keeps the refused rows of a batch.
+func (s *Server) keepRows(refused []refusal) {
+	for i := range refused {
+		s.deps.Rejections.Reject(refused[i].rejected(s.now()))
 	}
 }
+
+// ignoreRows is for batches that are only validated.
+func ignoreRows([]refusal) {}
 
 // userOf returns whose row it is; empty if it is no user's.
 func userOf(row any) kindred.UserID {

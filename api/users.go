@@ -173,10 +173,14 @@ func (s *Server) postUsers(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	keep := s.keepRows
+	if only {
+		keep = ignoreRows
+	}
 	var users []kindred.User
 	var reply putAnswer
 	err = s.withBody(w, r, func(body []byte) (err error) {
-		users, reply, err = readRows(body, "users", s.keeper(only), func(in *reader) (kindred.User, string, []kindred.FieldError) {
+		users, reply, err = readRows(body, "users", keep, func(in *reader) (kindred.User, string, []kindred.FieldError) {
 			user := in.user("")
 			faults := ingest.ValidateUser(&user)
 			return user, string(user.ID), faults
