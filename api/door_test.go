@@ -99,7 +99,7 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	events := ingest.New(ingest.Config{Now: now, Rejections: rejections}, db, live, activity)
 	deps := Deps{
 		Events: events, Rejected: db, Rejections: rejections, Replayer: events, Recommender: live, Live: live,
-		Items: db, Withdrawals: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: export.Source{Store: db, Features: features}, Models: reg, Checks: &reports{}, Features: features, Metrics: metric.New(), Activity: activity, Now: now,
+		Items: db, Withdrawals: db, Users: db, Aliases: db, Keys: db, Counts: db, Stored: export.Source{Store: db, Features: features}, Models: reg, Checks: &reports{}, Features: features, FeatureReports: features, Metrics: metric.New(), Activity: activity, Now: now,
 		Cleaning: verdicts, Quarantine: db, Histories: live,
 		Logger:    slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Dashboard: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "dashboard") }),

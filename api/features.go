@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"kindred/feature"
+	"kindred/featurestore"
 	"kindred/store"
 )
 
-// Limits of a read of features.
+// Limits of a read of features, and of the lists that are described.
 const (
+	maxDescribed     = 10_000
 	maxFeatureRows   = 10_000
 	maxFeatureValues = 1_000_000 // rows times features
 	maxColumns       = 256       // of entities, context and pushed data
@@ -29,6 +31,12 @@ type Features interface {
 	Push(ctx context.Context, values []store.FeatureValue) error
 	Materialize(ctx context.Context) error
 	Follow(ctx context.Context) error
+}
+
+// FeatureReports tell of what the feature store served.
+type FeatureReports interface {
+	Followed() time.Time
+	Describe(ctx context.Context, set string, lists int) (featurestore.Description, error)
 }
 
 // onlineBody asks for features in Feast's form.
@@ -77,10 +85,11 @@ type pushAnswer struct {
 }
 
 type materializeAnswer struct {
-	Users    int   `json:"users"`
-	Items    int   `json:"items"`
-	Sessions int   `json:"sessions"`
-	Position int64 `json:"position" doc:"The place in the log of events up to which all is known."`
+	Users      int       `json:"users"`
+	Items      int       `json:"items"`
+	Sessions   int       `json:"sessions"`
+	Position   int64     `json:"position" doc:"The place in the log of events up to which all is known."`
+	FollowedAt time.Time `json:"followed_at" doc:"When the state last knew all that the log held: its age is the staleness of what is read."`
 }
 
 type featuresBody struct {
@@ -101,10 +110,22 @@ type featureSetBody struct {
 }
 
 func (s *Server) featureRoutes() []route {
-	state := materializeAnswer{Users: 3000, Items: 1200, Position: 120_000}
+	state := materializeAnswer{Users: 3000, Items: 1200, Position: 120_000, FollowedAt: exampleTime()}
 	const push = "Values of features of kind attribute or embedding, to hold from event_timestamp on. They are durable, " +
 		"and what held before stays known for training."
 	const materialize = "The online state always follows the log by itself. "
+	psi := 0.03
+	described := featurestore.Description{
+		Set: "basic", Version: "0f8e1c5a9b3d", Lists: 1000, From: exampleTime(), To: exampleTime().Add(time.Hour),
+		Trained: &featurestore.Trained{Version: "0f8e1c5a9b3d", Time: exampleTime()},
+		Features: []featurestore.DescribedFeature{{
+			Summary: feature.Summary{
+				Ref: "user:views_7d", Type: feature.Number, Rows: 20_000, Missing: 40, Mean: 12.5, SD: 9, Max: 80,
+				Quantiles: []float64{1, 5, 11, 17, 31}, Edges: []float64{11}, Bins: []int64{9900, 10_060, 40},
+			}, PSI: &psi,
+		}},
+		Skew: &featurestore.SkewReport{Time: exampleTime(), Lists: 500, Values: 10_000, Features: []string{}},
+	}
 	span := materializeBody{Start: "2026-01-01T00:00:00Z", End: "2026-01-02T15:04:05Z"}
 	return []route{
 		{
@@ -139,6 +160,16 @@ func (s *Server) featureRoutes() []route {
 			body: materializeBody{End: span.End}, answers: []answer{{http.StatusOK, state}},
 		},
 		{
+			method: http.MethodGet, path: "/v1/features/statistics", scope: ScopeAdmin, handle: s.describeFeatures, tag: tagFeatures,
+			summary: "What the features of a set were in the lists shown last",
+			detail:  "Of sets in features.log: counts, means, quantiles, most frequent values, how far they are from the latest training set (PSI), and whether computing them again gave the same.",
+			query: []param{
+				{name: "set", kind: "string", detail: "The set.", example: "basic"},
+				{name: "lists", kind: "integer", detail: "Of how many lists, the last ones (default 1000, at most 10,000).", example: 1000},
+			},
+			answers: []answer{{http.StatusOK, described}},
+		},
+		{
 			method: http.MethodGet, path: "/v1/features", scope: ScopeRead, handle: s.listFeatures, tag: tagFeatures,
 			summary: "All features and sets", answers: []answer{{http.StatusOK, featuresBody{
 				Features: []featureBody{{
@@ -166,6 +197,25 @@ func (s *Server) listFeatures(w *recorder, _ *http.Request) error {
 	return answerJSON(w, http.StatusOK, body)
 }
 
+func (s *Server) describeFeatures(w *recorder, r *http.Request) error {
+	q, err := readQuery(r, "set", "lists")
+	if err != nil {
+		return err
+	}
+	if q["set"] == "" {
+		return invalid("the query is not valid", fault{"query.set", "must name a set of features"})
+	}
+	lists, err := q.integer("lists", 1000, 1, maxDescribed)
+	if err != nil {
+		return err
+	}
+	description, err := s.deps.FeatureReports.Describe(r.Context(), q["set"], lists)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, http.StatusOK, description)
+}
+
 // featureState says how far the features have come; nil until they have been
 // computed.
 func (s *Server) featureState() *materializeAnswer {
@@ -173,5 +223,5 @@ func (s *Server) featureState() *materializeAnswer {
 	if !isReady {
 		return nil
 	}
-	return &materializeAnswer{state.Users, state.Items, state.Sessions, state.Position}
+	return &materializeAnswer{state.Users, state.Items, state.Sessions, state.Position, s.deps.FeatureReports.Followed()}
 }

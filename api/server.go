@@ -60,18 +60,20 @@ type Deps struct {
 	Stored      export.Source // for exports
 	Models      Models
 	Features    Features
-	Cleaning    Cleaning
-	Quarantine  Quarantine
-	Histories   Histories
-	Rejected    RejectedRows
-	Rejections  Rejections
-	Replayer    Replayer
-	Checks      Checks
-	Metrics     *metric.Metrics
-	Activity    *Activity    // also to be given to ingest, as an observer
-	Dashboard   http.Handler // serves / and /assets/
-	Logger      *slog.Logger
-	Now         func() time.Time
+	// FeatureReports tell of what Features served.
+	FeatureReports FeatureReports
+	Cleaning       Cleaning
+	Quarantine     Quarantine
+	Histories      Histories
+	Rejected       RejectedRows
+	Rejections     Rejections
+	Replayer       Replayer
+	Checks         Checks
+	Metrics        *metric.Metrics
+	Activity       *Activity    // also to be given to ingest, as an observer
+	Dashboard      http.Handler // serves / and /assets/
+	Logger         *slog.Logger
+	Now            func() time.Time
 }
 
 // Events is the write path.
@@ -223,6 +225,7 @@ func (d *Deps) complete() error {
 		{"Stored", d.Stored.Store == nil || d.Stored.Features == nil},
 		{"Models", d.Models == nil},
 		{"Features", d.Features == nil},
+		{"FeatureReports", d.FeatureReports == nil},
 		{"Checks", d.Checks == nil},
 		{"Rejected", d.Rejected == nil},
 		{"Rejections", d.Rejections == nil},

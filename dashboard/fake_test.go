@@ -32,7 +32,8 @@ type fakeAPI struct {
 	isDown     bool // answers 503
 	promoted   string
 	generation int
-	checked    int // reports asked for
+	checked    int    // reports asked for
+	asked      string // of the features
 }
 
 // newFake starts a server with the pages and the fake API.
@@ -45,6 +46,7 @@ func newFake(tb testing.TB) (*fakeAPI, *httptest.Server) {
 	mux := http.NewServeMux()
 	mux.Handle("/", dashboard.Handler())
 	mux.Handle("/v1/", f.guard(f.routes()))
+	mux.Handle("/get-online-features", f.guard(http.HandlerFunc(f.online)))
 	srv := httptest.NewServer(mux)
 	tb.Cleanup(srv.Close)
 	return f, srv
@@ -81,6 +83,8 @@ func (f *fakeAPI) routes() http.Handler {
 		}}})
 	})
 	mux.HandleFunc("GET /v1/check", f.check)
+	mux.HandleFunc("GET /v1/features", f.features)
+	mux.HandleFunc("GET /v1/features/statistics", f.statistics)
 	mux.HandleFunc("POST /v1/check", func(w http.ResponseWriter, _ *http.Request) {
 		f.checked++
 		answer(w, http.StatusAccepted, map[string]any{"pending": true})

@@ -325,10 +325,10 @@ func TestLooks(t *testing.T) {
 	b.wait("document.querySelector('.similar li')")
 	b.picture("try-dark")
 	b.media("prefers-color-scheme", "light")
-	for _, page := range []string{"#/try", "#/overview", "#/checks"} {
+	for _, page := range []string{"#/try", "#/overview", "#/checks", "#/features"} {
 		b.do(chromedp.EmulateViewport(360, 740))
 		eval[bool](b, fmt.Sprintf("location.hash = %q, true", page))
-		b.wait("document.querySelector('#list article, .metrics, .finding')")
+		b.wait("document.querySelector('#list article, .metrics, .finding, #lookup')")
 		b.picture("narrow-" + page[2:])
 		b.wait("document.documentElement.scrollWidth <= 360") // once the resize is through
 	}

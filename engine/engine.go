@@ -161,6 +161,10 @@ func (e *Engine) CompareSignals(
 	return train.CompareSignals(ctx, settings, source{e.Store}, progress)
 }
 
+// StatisticsFolder holds the statistics of the features of training sets, in
+// the state folder.
+const StatisticsFolder = "features"
+
 // Exports returns where exports come from.
 func (e *Engine) Exports(features *featurestore.Service) export.Source {
 	return export.Source{Store: e.Store, Features: features}
@@ -175,7 +179,7 @@ func (e *Engine) features(metrics *metric.Metrics) (*featurestore.Service, error
 	// already, and what was served is to be what is computed again. What its
 	// client took back does not count.
 	return featurestore.New(featurestore.Config{
-		Features: e.Config.Features, Logs: e.Store, Accept: kindred.AllReasons() &^ kindred.Withdrawn, Metrics: metrics, Logger: e.log,
+		Features: e.Config.Features, Logs: e.Store, Statistics: e.Path(StatisticsFolder), Accept: kindred.AllReasons() &^ kindred.Withdrawn, Metrics: metrics, Logger: e.log,
 	}, e.Store)
 }
 

@@ -152,7 +152,7 @@ func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, e
 	events := ingest.New(accept, e.Store, recommender, features, activity, verdicts)
 	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Schema: e.Config.Catalogue, Version: e.codeVersion}, api.Deps{
 		Events: events, Recommender: recommender, Live: all, Items: e.Store, Withdrawals: e.Store, Users: e.Store, Aliases: e.Store, Keys: e.Store, Counts: e.Store, Stored: e.Exports(features),
-		Models: e.Registry, Checks: all.checks, Features: features, Cleaning: verdicts, Quarantine: e.Store, Histories: all, Rejected: e.Store, Rejections: all.rejections, Replayer: events, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
+		Models: e.Registry, Checks: all.checks, Features: features, FeatureReports: features, Cleaning: verdicts, Quarantine: e.Store, Histories: all, Rejected: e.Store, Rejections: all.rejections, Replayer: events, Metrics: metrics, Activity: activity, Dashboard: dashboard.Handler(), Logger: e.log, Now: time.Now,
 	})
 	if err != nil {
 		return live{}, nil, err

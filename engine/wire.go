@@ -41,6 +41,9 @@ var (
 	_ api.Counts       = (*store.DB)(nil)
 	_ api.Models       = (*registry.Registry)(nil)
 	_ api.Features     = (*featurestore.Service)(nil)
+
+	_ api.FeatureReports = (*featurestore.Service)(nil)
+
 	_ api.Cleaning     = (*ingest.Verdicts)(nil)
 	_ api.Quarantine   = (*store.DB)(nil)
 	_ api.RejectedRows = (*store.DB)(nil)

@@ -39,6 +39,8 @@ type Config struct {
 	// Logs is where what was served is read back, to be computed again now
 	// and then; nil: it is not.
 	Logs Logs
+	// Statistics is the folder with what SaveStatistics wrote.
+	Statistics string
 	// Accept are the reasons that an event's verdict may hold and the event
 	// still count.
 	Accept  kindred.Verdict
@@ -58,11 +60,14 @@ type Service struct {
 	metrics *metric.Metrics
 	logger  *slog.Logger
 	now     func() time.Time
+	folder  string // of statistics
+	skews   skews
 
-	state   atomic.Pointer[feature.Online] // nil until it has been built
-	wake    chan struct{}                  // something was stored
-	rebuild chan struct{}                  // events went that had been counted
-	shown   chan kindred.Exposure
+	state    atomic.Pointer[feature.Online] // nil until it has been built
+	followed atomic.Int64                   // when the state last reached the logs' ends, in unix milliseconds
+	wake     chan struct{}                  // something was stored
+	rebuild  chan struct{}                  // events went that had been counted
+	shown    chan kindred.Exposure
 
 	building sync.Mutex // held while a state is built
 	progress atomic.Int64
@@ -92,7 +97,8 @@ func New(cfg Config, db Store) (*Service, error) {
 	}
 	return &Service{
 		plan: plan, log: cfg.Features.Log, logs: cfg.Logs, recheck: time.Duration(cfg.Features.SkewEvery), accept: cfg.Accept, store: db, metrics: cfg.Metrics, logger: cfg.Logger, now: cfg.Now,
-		wake: make(chan struct{}, 1), rebuild: make(chan struct{}, 1), shown: make(chan kindred.Exposure, shownWaiting),
+		folder: cfg.Statistics,
+		wake:   make(chan struct{}, 1), rebuild: make(chan struct{}, 1), shown: make(chan kindred.Exposure, shownWaiting),
 	}, nil
 }
 
@@ -135,6 +141,15 @@ func (s *Service) State() (feature.State, bool) {
 		return feature.State{}, false
 	}
 	return state.State(), true
+}
+
+// Followed is when the state last knew all that the logs held; zero until it
+// has been built. Its age is the staleness of what is read.
+func (s *Service) Followed() time.Time {
+	if at := s.followed.Load(); at > 0 {
+		return time.UnixMilli(at).UTC()
+	}
+	return time.Time{}
 }
 
 // Observe takes note that events have been stored.

@@ -184,5 +184,6 @@ func (s *Service) measure(o *feature.Online) {
 	s.metrics.FeatureEntities.WithLabelValues(string(feature.User)).Set(float64(state.Users))
 	s.metrics.FeatureEntities.WithLabelValues(string(feature.Item)).Set(float64(state.Items))
 	s.metrics.FeatureEntities.WithLabelValues(string(feature.Session)).Set(float64(state.Sessions))
-	s.metrics.FeatureFollowed.Set(float64(s.now().UnixMilli()) / 1000)
+	s.followed.Store(s.now().UnixMilli())
+	s.metrics.FeatureFollowed.Set(float64(s.followed.Load()) / 1000)
 }

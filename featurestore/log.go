@@ -169,6 +169,7 @@ func decode(data []byte) (items []kindred.ItemID, columns []feature.Column, err 
 // Logs is where the features of shown lists are read back from.
 type Logs interface {
 	Store
+	LatestFeatureLogs(ctx context.Context, set string, n int, fn func(*store.FeatureLog) error) error
 	ScanFeatureLogs(ctx context.Context, set string, r store.EventRange, fn func(*store.FeatureLog) error) error
 }
 
@@ -229,6 +230,7 @@ func (s *Service) Skew(ctx context.Context, db Logs, set string, span store.Even
 			return result, err
 		}
 	}
+	s.skews.keep(&result, s.now())
 	s.metrics.FeatureSkew.WithLabelValues("equal").Add(float64(result.Values - result.Different))
 	s.metrics.FeatureSkew.WithLabelValues("different").Add(float64(result.Different))
 	return result, nil

@@ -109,6 +109,16 @@ func (db *DB) ScanFeatureLogs(ctx context.Context, set string, r EventRange, fn 
 	if where == "" {
 		where = "WHERE true"
 	}
+	return db.featureLogs(ctx, fn, where+" AND feature_set = ? ORDER BY seq", append(args, set)...)
+}
+
+// LatestFeatureLogs calls fn with at most n logs of a set, the one stored last
+// first. The log is fn's to keep.
+func (db *DB) LatestFeatureLogs(ctx context.Context, set string, n int, fn func(*FeatureLog) error) error {
+	return db.featureLogs(ctx, fn, "WHERE feature_set = ? ORDER BY seq DESC LIMIT ?", set, int64(n))
+}
+
+func (db *DB) featureLogs(ctx context.Context, fn func(*FeatureLog) error, where string, args ...driver.Value) error {
 	return db.read(ctx, "reading feature logs", func(c *conn) error {
 		return c.query(ctx, func(row []driver.Value) error {
 			data, ok := row[7].([]byte)
@@ -120,7 +130,7 @@ func (db *DB) ScanFeatureLogs(ctx context.Context, set string, r EventRange, fn 
 				Time: timeOf(row[4]), Events: intOf(row[5]), Values: intOf(row[6]), Data: append([]byte(nil), data...), IsFinal: intOf(row[8]) != 0,
 			})
 		}, `SELECT request, feature_set, version, user, time, events, written, data, seq <= erased_upto
-			FROM feature_logs CROSS JOIN feature_state `+where+" AND feature_set = ? ORDER BY seq", append(args, set)...)
+			FROM feature_logs CROSS JOIN feature_state `+where, args...)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,6 +89,14 @@ func TestFeatureLogs(t *testing.T) {
 	expect("s", store.EventRange{}, want...)
 	expect("t", store.EventRange{}, other)
 	expect("s", store.EventRange{From: at.Add(time.Hour), To: at.Add(3 * time.Hour)}, want[1:3]...)
+	var latest []string
+	err := db.LatestFeatureLogs(t.Context(), "s", 3, func(l *store.FeatureLog) error {
+		latest = append(latest, l.Set+" "+l.RequestID)
+		return nil
+	})
+	if err != nil || !slices.Equal(latest, []string{"s r3", "s r2", "s r1"}) {
+		t.Errorf("the latest are %q, %v", latest, err)
+	}
 	if n, err := db.PruneFeatureLogs(t.Context(), at.Add(time.Hour)); n != 2 || err != nil {
 		t.Errorf("pruned %d, %v", n, err)
 	}

@@ -195,12 +195,6 @@ func (*featuresStatsCmd) Help() string {
 		"that 'kindred features training-set' made of the set: above .1 is worth a look, above .25 a change."
 }
 
-// describedFeature is a summary and its distance from training.
-type describedFeature struct {
-	feature.Summary
-	PSI *float64 `json:"psi"`
-}
-
 func (c *featuresStatsCmd) Run(ctx context.Context, g *cli, out *output) error {
 	return withFeatures(ctx, g, out, func(e *engine.Engine, s *featurestore.Service) error {
 		span, err := c.span()
@@ -211,23 +205,14 @@ func (c *featuresStatsCmd) Run(ctx context.Context, g *cli, out *output) error {
 		if err != nil {
 			return err
 		}
-		trained, err := featurestore.LoadStatistics(e.Path(statisticsFolder), c.Set)
+		trained, err := featurestore.LoadStatistics(e.Path(engine.StatisticsFolder), c.Set)
 		if err != nil {
 			return err
 		}
-		list := []describedFeature{}
-		var rows [][]string
-		for _, summarizer := range served {
-			d := describedFeature{Summary: summarizer.Summary()}
-			psi := "-"
-			if trained != nil {
-				if reference := trained.Of(d.Ref); reference != nil {
-					index := summarizer.DriftFrom(reference)
-					d.PSI, psi = &index, fmt.Sprintf("%.3f", index)
-				}
-			}
-			list = append(list, d)
-			rows = append(rows, describeFeature(&d.Summary, psi))
+		list := served.Describe(trained)
+		rows := make([][]string, len(list))
+		for i := range list {
+			rows[i] = describeFeature(&list[i])
 		}
 		if len(list) == 0 {
 			return kindred.Errorf(kindred.Invalid, "nothing was kept of the set %q: name it in features.log of kindred.yaml, and serve", c.Set)
@@ -241,10 +226,11 @@ func (c *featuresStatsCmd) Run(ctx context.Context, g *cli, out *output) error {
 	})
 }
 
-const statisticsFolder = "features"
-
-func describeFeature(m *feature.Summary, psi string) []string {
-	median, top := "-", "-"
+func describeFeature(m *featurestore.DescribedFeature) []string {
+	median, top, psi := "-", "-", "-"
+	if m.PSI != nil {
+		psi = fmt.Sprintf("%.3f", *m.PSI)
+	}
 	if len(m.Quantiles) > 0 {
 		median = fmt.Sprintf("%.4g", m.Quantiles[len(m.Quantiles)/2])
 	}

@@ -76,7 +76,7 @@ func (c *featuresTrainingSetCmd) Run(ctx context.Context, g *cli, out *output) e
 				return err
 			}
 			statistics := summaries.Statistics(c.Set, s.Plan().Version(refs), start)
-			return featurestore.SaveStatistics(e.Path(statisticsFolder), &statistics)
+			return featurestore.SaveStatistics(e.Path(engine.StatisticsFolder), &statistics)
 		})
 		if err != nil {
 			return err

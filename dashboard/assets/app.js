@@ -5,6 +5,7 @@ import { ApiError, forgetKey, get, hasKey, setKey, takeKey } from "./api.js";
 import { checks } from "./checks.js";
 import { fill, h } from "./dom.js";
 import { data } from "./data.js";
+import { features } from "./features.js";
 import { overview } from "./overview.js";
 import { tryIt } from "./tryit.js";
 
@@ -12,8 +13,8 @@ const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 const status = document.getElementById("status");
 const forget = document.getElementById("forget");
-const pages = { "#/overview": overview, "#/try": tryIt, "#/data": data, "#/checks": checks };
-const titles = { "#/overview": "Overview", "#/try": "Try it", "#/data": "Data", "#/checks": "Checks" };
+const pages = { "#/overview": overview, "#/try": tryIt, "#/data": data, "#/checks": checks, "#/features": features };
+const titles = { "#/overview": "Overview", "#/try": "Try it", "#/data": "Data", "#/checks": "Checks", "#/features": "Features" };
 let close = () => {};
 
 /** report shows an error, or clears it when there is none. */
