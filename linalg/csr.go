@@ -24,6 +24,13 @@ func (m *CSR) Row(r int) (cols []int32, vals []float32) {
 	return m.Cols[lo:hi:hi], m.Vals[lo:hi:hi]
 }
 
+// Prefetch asks the processor for the beginning of row r, which is to be read
+// soon: rows in no order are not guessed.
+func (m *CSR) Prefetch(r int) {
+	prefetch(m.Cols[m.Starts[r]:])
+	prefetch(m.Vals[m.Starts[r]:])
+}
+
 // Constants returns the value of each row whose entries are all the same, and
 // 0 for the others.
 func (m *CSR) Constants() []float32 {

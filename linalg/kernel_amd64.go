@@ -2,7 +2,12 @@
 
 package linalg
 
-import "golang.org/x/sys/cpu"
+import (
+	"math"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 // Each kernel picks, at run time, the widest form that the machine has:
 // AVX-512, AVX2 with FMA, or plain Go. Lengths have been checked by the
@@ -114,9 +119,9 @@ func raise(maxima, x []float32) {
 }
 
 // prefetch asks for the first 64 of x; behind its end that does no harm.
-func prefetch(x []int32) {
+func prefetch[T int32 | float32](x []T) {
 	if len(x) > 0 {
-		prefetchLines(&x[0])
+		prefetchLines(unsafe.Pointer(&x[0]))
 	}
 }
 
@@ -129,16 +134,16 @@ func drain(cols []int32, vals, sums []float32, groups []byte, base int32) int {
 }
 
 // pick takes whole sixteens in assembly, which writes no further than they go.
-func pick(numbers []int32, values []float32, cols []int32, vals []float32, table []int32) int {
-	whole := len(cols) &^ 15
-	if whole == 0 || len(table) == 0 || !hasAVX512() {
-		return pickPlain(numbers, values, cols, vals, table)
+func pick(cols []int32, vals []float32, from []int32, values []float32, set Bits) int {
+	whole := len(from) &^ 15
+	if whole == 0 || len(set) == 0 || len(set) > math.MaxInt32/64 || !hasAVX512() {
+		return pickPlain(cols, vals, from, values, set)
 	}
-	found := pickAVX512(&numbers[0], &values[0], &cols[0], &vals[0], &table[0], len(table), whole/16)
+	found := pickAVX512(&cols[0], &vals[0], &from[0], &values[0], &set[0], 64*len(set), whole/16)
 	if found < 0 {
-		panic("linalg: Pick of a column outside the table")
+		panic("linalg: Pick of a column outside the set")
 	}
-	return found + pickPlain(numbers[found:], values[found:], cols[whole:], vals[whole:], table)
+	return found + pickPlain(cols[found:], vals[found:], from[whole:], values[whole:], set)
 }
 
 func tile(c []float32, ldc int, a strided, b []float32, ldb, width, k int) {
@@ -259,7 +264,7 @@ func firstAboveAVX2(scores *float32, n int, threshold float32) int
 func raiseAVX2(maxima, x *float32, eights int)
 
 //go:noescape
-func prefetchLines(x *int32)
+func prefetchLines(x unsafe.Pointer)
 
 //go:noescape
 func drainAVX512(cols *int32, vals, sums *float32, groups *byte, base int32) int
@@ -267,7 +272,7 @@ func drainAVX512(cols *int32, vals, sums *float32, groups *byte, base int32) int
 // pickAVX512 returns −1 if a column is not below width.
 //
 //go:noescape
-func pickAVX512(numbers *int32, values *float32, cols *int32, vals *float32, table *int32, width, sixteens int) int
+func pickAVX512(cols *int32, vals *float32, from *int32, values *float32, set *uint64, width, sixteens int) int
 
 //go:noescape
 func tile32AVX512(c *float32, ldc int, a *float32, row, step int, b *float32, ldb, k int)

@@ -35,10 +35,10 @@ func drain(cols []int32, vals, sums []float32, groups []byte, base int32) int {
 	return drainPlain(cols, vals, sums, groups, base)
 }
 
-func pick(numbers []int32, values []float32, cols []int32, vals []float32, table []int32) int {
-	return pickPlain(numbers, values, cols, vals, table)
+func pick(cols []int32, vals []float32, from []int32, values []float32, set Bits) int {
+	return pickPlain(cols, vals, from, values, set)
 }
 
 func raise(maxima, x []float32) { raisePlain(maxima, x) }
 
-func prefetch([]int32) {}
+func prefetch[T int32 | float32]([]T) {}

@@ -203,43 +203,52 @@ func TestDrainEqualsItsTwin(t *testing.T) {
 
 func TestPickEqualsItsTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	table := make([]int32, 300)
-	for c := range table {
-		table[c] = int32(c * rng.IntN(2))
+	const width = 320
+	set := NewBits(width)
+	for c := range width {
+		if rng.IntN(2) == 0 {
+			set.Set(c)
+		}
 	}
 	for n := range 150 {
-		vals, _ := guarded(t, rng, n, n%16)
-		cols := make([]int32, n)
-		for k := range cols {
-			cols[k] = int32(rng.IntN(len(table)))
+		values, _ := guarded(t, rng, n, n%16)
+		from := make([]int32, n)
+		var wantCols []int32
+		var wantVals []float32
+		for k := range from {
+			from[k] = int32(rng.IntN(width))
+			if set.Has(int(from[k])) {
+				wantCols, wantVals = append(wantCols, from[k]), append(wantVals, values[k])
+			}
 		}
-		values, check := guarded(t, rng, n, (n*5)%16)
-		numbers := make([]int32, n+20)
-		wantNumbers, wantValues := make([]int32, n), make([]float32, n)
-		want := pickPlain(wantNumbers, wantValues, cols, vals, table)
-		found := Pick(numbers[:n:n], values, cols, vals, table)
+		vals, check := guarded(t, rng, n, (n*5)%16)
+		cols := make([]int32, n+20)
+		found := Pick(cols[:n:n], vals, from, values, set)
 		check()
-		if found != want || !slices.Equal(numbers[:found], wantNumbers[:want]) || !slices.Equal(values[:found], wantValues[:want]) {
-			t.Fatalf("n=%d: %v, want %v", n, numbers[:found], wantNumbers[:want])
+		if !slices.Equal(cols[:found], wantCols) || !slices.Equal(vals[:found], wantVals) {
+			t.Fatalf("n=%d: %v, want %v", n, cols[:found], wantCols)
 		}
-		if slices.Max(numbers[n:]) != 0 {
-			t.Fatalf("n=%d: wrote behind the numbers", n)
+		if slices.Max(cols[n:]) != 0 {
+			t.Fatalf("n=%d: wrote behind the columns", n)
+		}
+		if plain := pickPlain(cols[:n:n], vals, from, values, set); !slices.Equal(cols[:plain], wantCols) || !slices.Equal(vals[:plain], wantVals) {
+			t.Fatalf("n=%d, plain: %v, want %v", n, cols[:plain], wantCols)
 		}
 	}
 }
 
-func TestPickOutsideTheTable(t *testing.T) {
-	for _, column := range []int32{-1, 50} {
+func TestPickOutsideTheSet(t *testing.T) {
+	for _, column := range []int32{-1, 64} {
 		for n := 1; n < 40; n++ {
-			cols := make([]int32, n)
-			cols[n/2] = column
+			from := make([]int32, n)
+			from[n/2] = column
 			func() {
 				defer func() {
 					if recover() == nil {
-						t.Errorf("n=%d: column %d of 50 was looked up", n, column)
+						t.Errorf("n=%d: column %d of 64 was looked for", n, column)
 					}
 				}()
-				Pick(make([]int32, n), make([]float32, n), cols, make([]float32, n), make([]int32, 50))
+				Pick(make([]int32, n), make([]float32, n), from, make([]float32, n), NewBits(50))
 			}()
 		}
 	}

@@ -1,23 +1,20 @@
 package linalg
 
-// Pick finds the entries of a sparse row whose columns have a number in table
-// that is not zero: it writes these numbers and the entries' values, in order,
-// and returns how many there are. numbers and values must be as long as cols;
-// what stands behind those found may be anything. Cost: O(len(cols)).
-func Pick(numbers []int32, values []float32, cols []int32, vals []float32, table []int32) int {
-	n := len(cols)
-	return pick(numbers[:n], values[:n], cols, vals[:n], table)
+// Pick finds the entries of a sparse row whose columns are in a set, which has
+// room for all of them: it writes these columns and values, in order, and
+// returns how many there are. cols and vals must be as long as from; what stands
+// behind those found may be anything. Cost: O(len(from)).
+func Pick(cols []int32, vals []float32, from []int32, values []float32, set Bits) int {
+	n := len(from)
+	return pick(cols[:n], vals[:n], from, values[:n], set)
 }
 
-func pickPlain(numbers []int32, values []float32, cols []int32, vals []float32, table []int32) int {
+func pickPlain(cols []int32, vals []float32, from []int32, values []float32, set Bits) int {
 	found := 0
-	for k, c := range cols {
-		// Mostly there is none; a branch would be guessed wrong too often.
-		number := table[c]
-		numbers[found], values[found] = number, vals[k]
-		if number != 0 {
-			found++
-		}
+	for k, c := range from {
+		// Mostly it is not; a branch would be guessed wrong too often.
+		cols[found], vals[found] = c, values[k]
+		found += int(set[c>>6] >> (c & 63) & 1)
 	}
 	return found
 }

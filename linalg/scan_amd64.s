@@ -183,7 +183,7 @@ raise8:
 	VZEROUPPER
 	RET
 
-// func prefetchLines(x *int32)
+// func prefetchLines(x unsafe.Pointer)
 TEXT ·prefetchLines(SB), NOSPLIT, $0-8
 	MOVQ x+0(FP), DI
 	PREFETCHT0 (DI)
@@ -243,18 +243,22 @@ drained:
 	VZEROUPPER
 	RET
 
-// func pickAVX512(numbers *int32, values *float32, cols *int32, vals *float32, table *int32, width, sixteens int) int
+// func pickAVX512(cols *int32, vals *float32, from *int32, values *float32, set *uint64, width, sixteens int) int
 // A gather fetches the numbers of 16 columns; those that have one are moved
 // together.
 TEXT ·pickAVX512(SB), NOSPLIT, $0-64
-	MOVQ numbers+0(FP), DI
-	MOVQ values+8(FP), SI
-	MOVQ cols+16(FP), DX
-	MOVQ vals+24(FP), BX
-	MOVQ table+32(FP), R8
+	MOVQ cols+0(FP), DI
+	MOVQ vals+8(FP), SI
+	MOVQ from+16(FP), DX
+	MOVQ values+24(FP), BX
+	MOVQ set+32(FP), R8
 	MOVQ width+40(FP), R9
 	MOVQ sixteens+48(FP), CX
 	VPBROADCASTD R9, Z6
+	MOVL $31, R10
+	VPBROADCASTD R10, Z7
+	MOVL $1, R10
+	VPBROADCASTD R10, Z8
 	XORQ AX, AX
 pickSixteen:
 	VMOVDQU32 (DX), Z0
@@ -263,11 +267,14 @@ pickSixteen:
 	JNZ pickOutside
 	KXNORW K1, K1, K1
 	VPXORQ Z1, Z1, Z1
-	VPGATHERDD (R8)(Z0*4), K1, Z1
-	VPTESTMD Z1, Z1, K2
+	VPSRLD $5, Z0, Z3
+	VPGATHERDD (R8)(Z3*4), K1, Z1
+	VPANDD Z7, Z0, Z3
+	VPSRLVD Z3, Z1, Z1
+	VPTESTMD Z8, Z1, K2
 	VMOVUPS (BX), Z2
 	VCOMPRESSPS.Z Z2, K2, Z4
-	VPCOMPRESSD.Z Z1, K2, Z5
+	VPCOMPRESSD.Z Z0, K2, Z5
 	KMOVW K2, R10
 	POPCNTL R10, R10
 	VMOVUPS Z4, (SI)(AX*4)

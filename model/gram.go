@@ -69,13 +69,14 @@ func (g *gram) unfold() {
 // the whole is a matrix, and at once where it is pairs.
 type subgram struct {
 	of       *gram
-	diagonal []float32 // k
-	ranks    []int32   // k
-	rows     []float32 // k×k
-	there    []bool    // k: whether the row is
-	place    []int32   // by rank: the item's place among the k, from 1; 0 for others
-	places   []int32   // what was found of a row of pairs
-	entries  []float32 // and its entries
+	diagonal []float32   // k
+	ranks    []int32     // k
+	rows     []float32   // k×k
+	there    []bool      // k: whether the row is
+	chosen   linalg.Bits // the k ranks
+	place    []int32     // by rank: a chosen item's place among the k
+	others   []int32     // what was found of a row of pairs
+	entries  []float32   // and its entries
 }
 
 // choose makes it the submatrix of these items. Cost: their pairs, and k².
@@ -94,26 +95,31 @@ func (s *subgram) choose(items []int32) {
 
 // gather finds all rows among the pairs.
 func (s *subgram) gather() {
+	const ahead = 3 // rows asked for before their turn
 	if s.place == nil {
-		s.place = make([]int32, len(s.of.rank))
+		s.place, s.chosen = make([]int32, len(s.of.rank)), linalg.NewBits(len(s.of.rank))
 	}
 	k := len(s.ranks)
 	clear(s.rows)
 	for n, r := range s.ranks {
-		s.place[r] = int32(n + 1)
+		s.place[r] = int32(n)
+		s.chosen.Set(int(r))
 	}
 	for n, r := range s.ranks {
+		if n+ahead < k {
+			s.of.pairs.Prefetch(int(s.ranks[n+ahead]))
+		}
 		others, values := s.of.pairs.Row(int(r))
-		s.places, s.entries = sized(s.places, len(others)), sized(s.entries, len(others))
-		found := linalg.Pick(s.places, s.entries, others, values, s.place)
-		for at, place := range s.places[:found] {
-			m := int(place) - 1
+		s.others, s.entries = sized(s.others, len(others)), sized(s.entries, len(others))
+		found := linalg.Pick(s.others, s.entries, others, values, s.chosen)
+		for at, other := range s.others[:found] {
+			m := int(s.place[other])
 			s.rows[n*k+m], s.rows[m*k+n] = s.entries[at], s.entries[at]
 		}
 		s.rows[n*k+n], s.there[n] = s.diagonal[n], true
 	}
 	for _, r := range s.ranks {
-		s.place[r] = 0
+		s.chosen.Clear(int(r))
 	}
 }
 

@@ -28,8 +28,8 @@ type mining struct {
 	baskets  *linalg.CSR // baskets×items, each row distinct and ascending; values unused
 	minCount int32
 	longest  int
-	most     int          // sets, or candidates for them, beyond which it is given up
-	tree     *patternTree // of FP-growth, which serves for more support, too
+	most     int    // sets, or candidates for them, beyond which it is given up
+	shelf    *shelf // of FP-growth, which serves for more support, too
 }
 
 // baskets returns what was done together, a row each: the baskets of the

@@ -35,7 +35,7 @@ import (
 //
 // Cost: at most MaxSets sets, refused beyond, of some 60 bytes and 12 a rule of
 // theirs while fitting; 12 bytes and 4 an antecedent a rule kept. FP-growth
-// takes 16 bytes a node, at most one for each item of a basket.
+// takes 12 bytes an item of a basket, and the steps of all pairs in baskets.
 type Rules struct {
 	Miner string `json:"miner" oneof:"fpgrowth apriori"`
 	// MinSupport is a number of baskets from 1 on, and a share of them below.

@@ -20,6 +20,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,9 +35,11 @@ func main() {
 	ratings := flag.Bool("ratings", false, "make up a rating for each interaction, for models that predict ratings")
 	measured := flag.String("measured", "", "measurements to report")
 	plot := flag.String("plot", "", "where to draw the measurements, as SVG")
+	profile := flag.String("profile", "", "where to write what the processors did, for go tool pprof")
 	flag.Parse()
-	var err error
+	stop, err := profiled(*profile)
 	switch {
+	case err != nil:
 	case *data != "" && flag.NArg() > 0:
 		err = measureAll(*data, *ratings, flag.Args())
 	case *measured != "":
@@ -44,10 +47,22 @@ func main() {
 	default:
 		err = errors.New("nothing to do (give -data FILE MODEL…, or -measured FILE)")
 	}
-	if err != nil {
+	if err = errors.Join(err, stop()); err != nil {
 		fmt.Fprintln(os.Stderr, "scaling:", err)
 		os.Exit(1)
 	}
+}
+
+// profiled starts a profile, if there is a path, and returns what ends it.
+func profiled(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return func() error { return nil }, err
+	}
+	return func() error { pprof.StopCPUProfile(); return file.Close() }, pprof.StartCPUProfile(file)
 }
 
 // measurement is one fit.
