@@ -57,6 +57,14 @@ func scaleTo(dst, x []float32, alpha float32) {
 	}
 }
 
+func adaGrad(w, squares, g []float32, step AdaGradStep) {
+	if len(w) == 0 || !hasAVX512() {
+		adaGradPlain(w, squares, g, step)
+		return
+	}
+	adaGradAVX512(&w[0], &squares[0], &g[0], len(w), &step)
+}
+
 // dotRows ends with eight rows that may overlap the last but one eight, so
 // that a row's sum does not depend on where it stands.
 func dotRows(dst, query, rows []float32) {
@@ -239,6 +247,9 @@ func scaleToAVX512(dst, x *float32, n int, alpha float32)
 
 //go:noescape
 func scaleToAVX2(dst, x *float32, n int, alpha float32)
+
+//go:noescape
+func adaGradAVX512(w, squares, gradient *float32, n int, step *AdaGradStep)
 
 // dotRowsAVX512 takes eight rows at a time.
 //

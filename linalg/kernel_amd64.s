@@ -245,6 +245,72 @@ scaleEnd:
 	VZEROUPPER
 	RET
 
+// Takes the step of AdaGrad for the elements w, squares and g: slope in W1, the
+// new squares in S and the new weights in W. A0 to A3 are scale, rate, lambda
+// and epsilon.
+#define ADASTEP(W, S, G, W1, A0, A1, A2, A3) \
+	VMULPS G, A0, G; \
+	VMULPS W, A2, W1; \
+	VADDPS W1, G, W1; \
+	VMULPS W1, W1, G; \
+	VADDPS G, S, S; \
+	VADDPS A3, S, G; \
+	VSQRTPS G, G; \
+	VMULPS A1, W1, W1; \
+	VDIVPS G, W1, W1; \
+	VSUBPS W1, W, W
+
+// func adaGradAVX512(w, squares, gradient *float32, n int, step *AdaGradStep)
+TEXT ·adaGradAVX512(SB), NOSPLIT, $0-40
+	MOVQ w+0(FP), DI
+	MOVQ squares+8(FP), SI
+	MOVQ gradient+16(FP), DX
+	MOVQ n+24(FP), CX
+	MOVQ step+32(FP), R8
+	VBROADCASTSS 0(R8), Z4
+	VBROADCASTSS 4(R8), Z5
+	VBROADCASTSS 8(R8), Z6
+	VBROADCASTSS 12(R8), Z7
+	SUBQ $16, CX
+	JLT adaTail
+ada16:
+	VMOVUPS (DI), Z0
+	VMOVUPS (SI), Z1
+	VMOVUPS (DX), Z2
+	ADASTEP(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, (SI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $16, CX
+	JGE ada16
+adaTail:
+	ADDQ $16, CX
+	JZ adaDone
+	CMPQ CX, $4
+	SETLE BX
+	TAILMASK
+	TESTB BX, BX
+	JNZ adaFew
+	VMOVUPS.Z (DI), K1, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (DX), K1, Z2
+	ADASTEP(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)
+	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z1, K1, (SI)
+	JMP adaDone
+adaFew: // roots and quotients of fewer take less time
+	VMOVUPS.Z (DI), K1, X0
+	VMOVUPS.Z (SI), K1, X1
+	VMOVUPS.Z (DX), K1, X2
+	ADASTEP(X0, X1, X2, X3, X4, X5, X6, X7)
+	VMOVUPS X0, K1, (DI)
+	VMOVUPS X1, K1, (SI)
+adaDone:
+	VZEROUPPER
+	RET
+
 // func dotRowsAVX512(dst, query, rows *float32, d, stride, eights int)
 // R8 and R13 point at rows 0 and 4 of the eight, R11 is a row in bytes, R12
 // three of them.

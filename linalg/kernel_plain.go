@@ -41,4 +41,6 @@ func pick(cols []int32, vals []float32, from []int32, values []float32, set Bits
 
 func raise(maxima, x []float32) { raisePlain(maxima, x) }
 
+func adaGrad(w, squares, g []float32, step AdaGradStep) { adaGradPlain(w, squares, g, step) }
+
 func prefetch[T int32 | float32]([]T) {}

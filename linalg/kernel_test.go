@@ -201,6 +201,32 @@ func TestDrainEqualsItsTwin(t *testing.T) {
 	}
 }
 
+// TestAdaGradEqualsItsTwin expects the very bits: models must be the same on
+// every machine that rounds as IEEE 754 says.
+func TestAdaGradEqualsItsTwin(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	step := AdaGradStep{Scale: -0.7, Rate: 0.1, Lambda: 0.02, Epsilon: 1}
+	for n := range 70 {
+		w, checkW := guarded(t, rng, n, n%16)
+		squares, checkSquares := guarded(t, rng, n, (n*5)%16)
+		g, checkG := guarded(t, rng, n, (n*3)%16)
+		for k, x := range squares {
+			squares[k] = x * x
+		}
+		wantW, wantSquares := slices.Clone(w), slices.Clone(squares)
+		for range 3 {
+			adaGradPlain(wantW, wantSquares, g, step)
+			AdaGrad(w, squares, g, step)
+		}
+		if !slices.Equal(w, wantW) || !slices.Equal(squares, wantSquares) {
+			t.Fatalf("n=%d: %v and %v, want %v and %v", n, w, squares, wantW, wantSquares)
+		}
+		checkW()
+		checkSquares()
+		checkG()
+	}
+}
+
 func TestPickEqualsItsTwin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	const width = 320

@@ -17,6 +17,21 @@ func Axpy(alpha float32, x, y []float32) {
 // Scale multiplies every element of x by alpha.
 func Scale(alpha float32, x []float32) { scale(alpha, x) }
 
+// AdaGradStep says how AdaGrad goes down a gradient g:
+//
+//	s = Scale·g + Lambda·w,  squares += s²,  w −= Rate·s/√(squares+Epsilon)
+type AdaGradStep struct{ Scale, Rate, Lambda, Epsilon float32 }
+
+// AdaGrad takes a step (J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient
+// Methods for Online Learning and Stochastic Optimization", JMLR 12, 2011), each
+// element at a rate of its own. The slices must be equally long. Every machine
+// gives the same bits: nothing is fused.
+func AdaGrad(w, squares, g []float32, step AdaGradStep) {
+	sameLen("AdaGrad (squares)", len(squares), len(w))
+	sameLen("AdaGrad (gradient)", len(g), len(w))
+	adaGrad(w, squares, g, step)
+}
+
 // DotRows writes the inner products of query with every row of rows
 // (len(dst)×len(query)) into dst.
 func DotRows(dst, query, rows []float32) {

@@ -1,5 +1,7 @@
 package linalg
 
+import "math"
+
 // The plain Go below defines what the assembly must compute, runs where there
 // is none, and takes its place under the build tag purego.
 
@@ -86,4 +88,14 @@ func firstAbovePlain(scores []float32, threshold float32) int {
 		}
 	}
 	return len(scores)
+}
+
+func adaGradPlain(w, squares, g []float32, step AdaGradStep) {
+	squares, g = squares[:len(w)], g[:len(w)]
+	for k, x := range w {
+		slope := float32(step.Scale*g[k]) + float32(step.Lambda*x)
+		square := squares[k] + float32(slope*slope)
+		squares[k] = square
+		w[k] = x - float32(float32(step.Rate*slope)/float32(math.Sqrt(float64(square+step.Epsilon))))
+	}
 }

@@ -110,6 +110,14 @@ func newFTRL(a *Logistic, m *Linear) *ftrl {
 	return &ftrl{settings: a, model: m, sums: make([]ftrlSums, m.size()), acts: make([][]active, runtime.GOMAXPROCS(0)+1)}
 }
 
+func (f *ftrl) learn(rows *dataset.Rows, index []int32) (loss float64) {
+	for _, r := range index {
+		loss += f.step(rows, int(r))
+	}
+	return loss
+}
+
+// step learns from a row and returns its loss before.
 func (f *ftrl) step(rows *dataset.Rows, r int) float64 {
 	a, m, last := f.settings, f.model, len(f.acts)-1
 	acts := m.active(f.acts[last][:0], rows, r)

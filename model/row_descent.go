@@ -11,10 +11,10 @@ import (
 	"kindred/dataset"
 )
 
-// learner is a model under way that learns row by row.
+// learner is a model under way that learns from rows in an order.
 type learner interface {
-	// step learns from a row and returns its loss before.
-	step(rows *dataset.Rows, r int) float64
+	// learn learns from rows and returns the sum of their losses before.
+	learn(rows *dataset.Rows, index []int32) float64
 	// raw scores a row; worker tells whose scratch memory to use.
 	raw(worker int, rows *dataset.Rows, r int) float64
 	// keep remembers the weights, restore takes them back.
@@ -37,12 +37,14 @@ func (d rowDescent) run(ctx context.Context, l learner, learn, held sample, prog
 	best, since := math.Inf(1), 0
 	for epoch := 1; epoch <= d.epochs; epoch++ {
 		var sum, weight float64
-		for k, r := range learn.shuffled(mix(d.seed) + uint64(epoch)) {
-			if k%4096 == 0 && ctx.Err() != nil {
-				return ctx.Err()
+		for some := range slices.Chunk(learn.shuffled(mix(d.seed)+uint64(epoch)), 4096) {
+			if err := ctx.Err(); err != nil {
+				return err
 			}
-			sum += l.step(learn.rows, int(r))
-			weight += float64(learn.rows.Weight(int(r)))
+			sum += l.learn(learn.rows, some)
+			for _, r := range some {
+				weight += float64(learn.rows.Weight(int(r)))
+			}
 		}
 		loss := map[string]float64{"learn": sum / max(weight, 1e-30)}
 		if len(held.index) > 0 {
