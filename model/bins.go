@@ -1,10 +1,12 @@
 package model
 
 import (
+	"runtime"
 	"slices"
 	"sort"
 
 	"kindred/dataset"
+	"kindred/linalg"
 )
 
 // cutsOf returns ascending thresholds that put sorted values into at most bins
@@ -59,22 +61,25 @@ func binOf(cuts []float32, x float32) int {
 }
 
 // eachColumn calls fn with the values of each column, missing ones left out,
-// from an even sample of the rows that holds about limit of them at most.
-// The slice is reused.
+// from an even sample of the rows that holds about limit of them at most; on
+// all cores, so that the columns come in any order. The slice is reused.
 func eachColumn(s sample, limit int, fn func(column int, values []float32)) {
-	width := s.rows.Columns.Len()
+	width, workers := s.rows.Columns.Len(), runtime.GOMAXPROCS(0)
 	stride := max(1, len(s.index)/limit)
 	if s.rows.Starts == nil {
-		values := make([]float32, 0, len(s.index)/stride+1)
-		for c := range width {
-			values = values[:0]
-			for k := 0; k < len(s.index); k += stride {
-				if v := s.rows.Vals[int(s.index[k])*width+c]; v == v { // not NaN
-					values = append(values, v)
+		room := make([][]float32, workers)
+		linalg.Parallel(workers, width, func(worker, lo, hi int) {
+			for c := lo; c < hi; c++ {
+				values := room[worker][:0]
+				for k := 0; k < len(s.index); k += stride {
+					if v := s.rows.Vals[int(s.index[k])*width+c]; v == v { // not NaN
+						values = append(values, v)
+					}
 				}
+				room[worker] = values
+				fn(c, values)
 			}
-			fn(c, values)
-		}
+		})
 		return
 	}
 	starts := make([]int, width+1)
@@ -94,9 +99,11 @@ func eachColumn(s sample, limit int, fn func(column int, values []float32)) {
 	}
 	values, next := make([]float32, starts[width]), slices.Clone(starts)
 	each(func(c int32, v float32) { values[next[c]] = v; next[c]++ })
-	for c := range width {
-		fn(c, values[starts[c]:starts[c+1]])
-	}
+	linalg.Parallel(workers, width, func(_, lo, hi int) {
+		for c := lo; c < hi; c++ {
+			fn(c, values[starts[c]:starts[c+1]])
+		}
+	})
 }
 
 // codeCounts returns how often each code of the categorical columns occurs, by

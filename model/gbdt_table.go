@@ -46,20 +46,22 @@ type orderedBins []uint8
 func (a *GBDT) features(s sample) (features []treeFeature, ordered []orderedBins) {
 	columns := s.rows.Columns
 	counts := codeCounts(s)
-	present := make([]int, columns.Len())
+	present, cuts := make([]int, columns.Len()), make([][]float32, columns.Len())
 	eachColumn(s, binSample, func(c int, values []float32) {
 		present[c] = len(values)
-		if counts[c] == nil && len(values) > 0 {
+		if counts[c] == nil {
 			slices.Sort(values)
-			cuts := cutsOf(values, a.Bins)
-			features = append(features, treeFeature{column: int32(c), cuts: cuts, count: len(cuts) + 2})
+			cuts[c] = cutsOf(values, a.Bins)
 		}
 	})
 	for c, n := range counts {
-		if n != nil {
+		switch {
+		case n != nil:
 			f := categoriesOf(int32(c), n, a.Bins)
 			f.stated = a.stated(n)
 			features = append(features, f)
+		case present[c] > 0:
+			features = append(features, treeFeature{column: int32(c), cuts: cuts[c], count: len(cuts[c]) + 2})
 		}
 	}
 	if len(features) > maxTreeFeatures {
