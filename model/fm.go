@@ -174,13 +174,19 @@ func (m *RowFactors) vector(a, b *active) []float32 {
 	return m.weights[at : at+m.factors : at+m.factors]
 }
 
+// linear is the raw score without pairs.
+func (m *RowFactors) linear(acts []active) float64 {
+	raw, width := m.base, m.width()
+	for k := range acts {
+		raw += float64(m.weights[int(acts[k].feature)*width] * acts[k].value)
+	}
+	return raw
+}
+
 // score computes the raw score of a row and leaves its features in s.
 func (m *RowFactors) score(s *rowScratch, rows *dataset.Rows, r int) float64 {
 	s.acts = m.design.row(s.acts[:0], rows, r)
-	raw, width := m.base, m.width()
-	for k := range s.acts {
-		raw += float64(m.weights[int(s.acts[k].feature)*width] * s.acts[k].value)
-	}
+	raw := m.linear(s.acts)
 	if m.fields > 1 {
 		return raw + m.pairs(s)
 	}
@@ -217,15 +223,16 @@ func (m *RowFactors) pairs(s *rowScratch) float64 {
 	return float64(sum * m.scale(s.acts))
 }
 
-// slopes writes the derivatives of the raw score by all weights of the row's
-// features.
-func (m *RowFactors) slopes(s *rowScratch) {
+// slopes computes the raw score, as score does, and the derivatives of it by all
+// weights of the row's features.
+func (m *RowFactors) slopes(s *rowScratch, rows *dataset.Rows, r int) (raw float64) {
+	if m.fields > 1 {
+		s.acts = m.design.row(s.acts[:0], rows, r)
+		return m.linear(s.acts) + m.fieldSlopes(s)
+	}
+	raw = m.score(s, rows, r)
 	width := m.width()
 	s.gradient = sized(s.gradient, width*len(s.acts))
-	if m.fields > 1 {
-		m.fieldSlopes(s)
-		return
-	}
 	for k := range s.acts {
 		a, g := &s.acts[k], s.gradient[k*width:(k+1)*width]
 		g[0] = a.value
@@ -234,25 +241,34 @@ func (m *RowFactors) slopes(s *rowScratch) {
 			g[1+f] = a.value * (x - a.value*v[f])
 		}
 	}
+	return raw
 }
 
-func (m *RowFactors) fieldSlopes(s *rowScratch) {
-	width, scale := m.width(), m.scale(s.acts)
+// fieldSlopes does so for FFM; it returns the pairs' part. Vectors are short:
+// kernels would not pay.
+func (m *RowFactors) fieldSlopes(s *rowScratch) float64 {
+	width, scale, sum := m.width(), m.scale(s.acts), float32(0)
+	s.gradient = sized(s.gradient, width*len(s.acts))
 	clear(s.gradient)
 	for i := range s.acts {
-		s.gradient[i*width] = s.acts[i].value
+		a := &s.acts[i]
+		own := s.gradient[i*width : (i+1)*width]
+		own[0] = a.value
 		for j := range i {
-			a, b := &s.acts[i], &s.acts[j]
-			x := a.value * b.value * scale
-			ga := s.gradient[i*width+1+int(b.field)*m.factors:][:m.factors]
+			b := &s.acts[j]
+			x, product := a.value*b.value*scale, float32(0)
+			ga := own[1+int(b.field)*m.factors:][:m.factors]
 			gb := s.gradient[j*width+1+int(a.field)*m.factors:][:m.factors]
-			va, vb := m.vector(a, b), m.vector(b, a)
+			va, vb := m.vector(a, b)[:len(ga)], m.vector(b, a)[:len(ga)]
 			for f := range ga {
+				product += va[f] * vb[f]
 				ga[f] += x * vb[f]
 				gb[f] += x * va[f]
 			}
+			sum += x * product
 		}
 	}
+	return float64(sum)
 }
 
 // Shape returns "rowfactors".

@@ -87,10 +87,9 @@ func (f *factoriser) learn(rows *dataset.Rows, index []int32) (loss float64) {
 // look finds a row's slope and gradients.
 func (f *factoriser) look(s *rowStep, rows *dataset.Rows, r int) {
 	m, loss := f.model, f.settings.Loss
-	raw := m.score(&s.rowScratch, rows, r)
+	raw := m.slopes(&s.rowScratch, rows, r)
 	y, w := target(loss, rows.Labels[r]), float64(rows.Weight(r))
 	s.slope, s.loss = slope(loss, raw, y)*w, w*pointLoss(loss, raw, y)
-	m.slopes(&s.rowScratch)
 }
 
 // move takes the steps of the features that are one worker's part.
