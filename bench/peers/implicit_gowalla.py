@@ -1,12 +1,13 @@
 """Time and judge the Python package `implicit` on files in the LightGCN form.
 
-    python implicit_gowalla.py DIR [--factors 64] [--epochs 15] [--threads 2] [--model als|bpr|itemknn|overlap|tfidf|bm25] [--judge valid.txt]
+    python implicit_gowalla.py DIR [--factors 64] [--epochs 15] [--threads 2] [--model als|bpr|itemknn|overlap|tfidf|bm25|userknn] [--judge valid.txt]
 
 DIR holds train.txt[.gz] and test.txt[.gz], or what --judge names instead, a user and its items a line. All
 items are ranked, those of the user's training line hidden; NDCG@20 has binary
 gains, log2 discounts and an ideal list of min(20, relevant) items; Recall@20
 divides by all relevant items. itemknn is its CosineRecommender, overlap its
-ItemItemRecommender. Prints one JSON object.
+ItemItemRecommender; userknn is its CosineRecommender of the transposed matrix,
+and lists are the neighbours' items added up by SciPy. Prints one JSON object.
 """
 
 import argparse
@@ -46,10 +47,23 @@ def judge(lists, test, k=20):
     return float(np.mean(ndcg)), float(np.mean(recall))
 
 
+def by_neighbours(similarity, train, users, k=20):
+    """Lists of the items that the nearest others have, by the sum of their cosines."""
+    similarity = similarity.tocsr()
+    similarity.setdiag(0)
+    ids = []
+    for some in np.array_split(users, max(1, len(users) // 500)):
+        scores = (similarity[some] @ train).toarray()
+        scores[train[some].nonzero()] = -np.inf
+        best = np.argpartition(-scores, k, axis=1)[:, :k]
+        ids.append(np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, 1), axis=1), 1))
+    return np.concatenate(ids)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
-    parser.add_argument("--model", choices=["als", "bpr", "itemknn", "overlap", "tfidf", "bm25"], default="als")
+    parser.add_argument("--model", choices=["als", "bpr", "itemknn", "overlap", "tfidf", "bm25", "userknn"], default="als")
     parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--regularization", type=float, default=0.01)
@@ -83,19 +97,22 @@ def main():
         else:
             from implicit import nearest_neighbours as nn
 
-            kind = {"itemknn": nn.CosineRecommender, "overlap": nn.ItemItemRecommender,
+            kind = {"itemknn": nn.CosineRecommender, "userknn": nn.CosineRecommender, "overlap": nn.ItemItemRecommender,
                     "tfidf": nn.TFIDFRecommender, "bm25": nn.BM25Recommender}[args.model]
             model = kind(K=args.neighbours, num_threads=args.threads)
         stamps, processor = [time.perf_counter()], time.process_time()
         if args.model == "als":
             model.fit(train, show_progress=False, callback=lambda *_: stamps.append(time.perf_counter()))
         else:
-            model.fit(train, show_progress=False)
+            model.fit(train.T.tocsr() if args.model == "userknn" else train, show_progress=False)
             stamps.append(time.perf_counter())
         processor = time.process_time() - processor
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # before the lists are made
         users, listing = np.flatnonzero(np.diff(test.indptr)), time.process_time()
-        ids, _ = model.recommend(users, train[users], N=20, filter_already_liked_items=True)
+        if args.model == "userknn":
+            ids = by_neighbours(model.similarity, train, users)
+        else:
+            ids, _ = model.recommend(users, train[users], N=20, filter_already_liked_items=True)
         listing = time.process_time() - listing
     ndcg, recall = judge(zip(users, ids), test)
     epochs = np.diff(stamps)
