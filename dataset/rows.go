@@ -113,9 +113,11 @@ func (x *Rows) Labelled() bool {
 
 // Select returns the rows given, in that order, in memory of their own.
 func (x *Rows) Select(index []int32) *Rows {
-	y := &Rows{Columns: x.Columns}
-	if x.Starts != nil {
-		y.Starts = append(y.Starts, 0)
+	y := &Rows{Columns: x.Columns, Labels: make([]float32, 0, len(index))}
+	if x.Starts == nil {
+		y.Vals = make([]float32, 0, len(index)*x.Columns.Len())
+	} else {
+		y.Starts = append(make([]int, 0, len(index)+1), 0)
 	}
 	for _, r := range index {
 		y.Labels = append(y.Labels, x.Labels[r])
@@ -137,7 +139,7 @@ func (x *Rows) Select(index []int32) *Rows {
 // Join returns the labelled rows of x and then those of y, which have the same
 // columns; the groups of y get numbers of their own.
 func (x *Rows) Join(y *Rows) *Rows {
-	z := &Rows{Columns: x.Columns}
+	z := &Rows{Columns: x.Columns, Labels: make([]float32, 0, x.Len()+y.Len()), Vals: make([]float32, 0, len(x.Vals)+len(y.Vals))}
 	if x.Starts != nil || y.Starts != nil {
 		z.Starts = []int{0}
 	}

@@ -313,7 +313,10 @@ func (l *tableLayout) rows(path string, r *RowReader, learn bool) (*dataset.Rows
 			return nil, kindred.Errorf(kindred.Invalid, "%s has no column %q, which the training file has", path, p.name)
 		}
 	}
-	g := &tableRows{rows: &dataset.Rows{Columns: l.columns}, layout: l, at: at, learn: learn, cells: make([]float32, l.columns.Len())}
+	g := &tableRows{
+		file: f, rows: &dataset.Rows{Columns: l.columns}, layout: l, at: at, learn: learn, cells: make([]float32, l.columns.Len()),
+		weighted: l.has(weightColumn), grouped: l.has(groupColumn),
+	}
 	for {
 		rec, err := table.next()
 		if errors.Is(err, io.EOF) {
@@ -337,12 +340,15 @@ func (l *tableLayout) rows(path string, r *RowReader, learn bool) (*dataset.Rows
 
 // tableRows gathers rows while they are read.
 type tableRows struct {
-	rows   *dataset.Rows
-	layout *tableLayout
-	at     []int
-	learn  bool
-	cells  []float32 // of the row at hand
-	groups []string
+	file     *file
+	rows     *dataset.Rows
+	layout   *tableLayout
+	at       []int
+	learn    bool
+	weighted bool
+	grouped  bool
+	cells    []float32 // of the row at hand
+	groups   []string
 }
 
 // add converts a row.
@@ -405,10 +411,19 @@ func (g *tableRows) cell(p *plan, cell string) (err error) {
 }
 
 func (g *tableRows) append(label, weight float32, group string) {
+	if n := len(g.rows.Labels); n == cap(g.rows.Labels) {
+		more := g.file.more(n)
+		g.rows.Labels = slices.Grow(g.rows.Labels, more)
+		g.rows.Vals = slices.Grow(g.rows.Vals, more*len(g.cells))
+	}
 	g.rows.Labels = append(g.rows.Labels, label)
-	g.rows.Weights = append(g.rows.Weights, weight)
 	g.rows.Vals = append(g.rows.Vals, g.cells...)
-	g.groups = append(g.groups, group)
+	if g.weighted {
+		g.rows.Weights = append(g.rows.Weights, weight)
+	}
+	if g.grouped {
+		g.groups = append(g.groups, group)
+	}
 }
 
 // empty appends a row of which nothing is known.
@@ -424,16 +439,15 @@ func (g *tableRows) empty() {
 }
 
 func (g *tableRows) finish(path string) (*dataset.Rows, error) {
-	has := func(kind columnKind) bool {
-		return slices.ContainsFunc(g.layout.plans, func(p plan) bool { return p.kind == kind })
-	}
-	if !has(weightColumn) {
-		g.rows.Weights = nil
-	}
-	if has(groupColumn) {
+	if g.grouped {
 		return g.rows, groups(g.rows, g.groups, path)
 	}
 	return g.rows, nil
+}
+
+// has reports whether a column is of that kind.
+func (l *tableLayout) has(kind columnKind) bool {
+	return slices.ContainsFunc(l.plans, func(p plan) bool { return p.kind == kind })
 }
 
 // numberOf reads a number; a missing one is NaN, one too large the largest.

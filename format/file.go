@@ -76,6 +76,19 @@ func (c counter) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
+// more returns for how many rows after n there should be room, as far as the part
+// of the file that they took tells: memory then grows once or twice, and hardly
+// beyond the end.
+func (f *file) more(n int) int {
+	const few, often = 1 << 12, 16 // rows that tell nothing yet; times that they may grow at once
+	info, err := f.disk.Stat()
+	if n < few || err != nil || f.read.Load() == 0 {
+		return max(few, n)
+	}
+	left := float64(info.Size())/float64(f.read.Load()) - 1
+	return max(n/32, int(float64(n)*min(1.01*left+0.01, often)))
+}
+
 // line reads one line without its end; tooLong says that its rest was skipped.
 func (f *file) line(buf []byte) (line []byte, tooLong bool, err error) {
 	buf = buf[:0]
