@@ -131,8 +131,10 @@ type User struct {
 type Exposure struct {
 	RequestID string
 	User      UserID // empty for an anonymous session
+	Session   string // the client's own session, if it has one
 	Time      time.Time
 	Model     string // version of the model that answered
 	Items     []ItemID
-	Sources   []string // by item: which source proposed it
+	Sources   []string   // by item: which source proposed it
+	Context   Attributes // what the request said of itself; nil: nothing
 }

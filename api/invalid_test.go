@@ -128,6 +128,11 @@ func TestBadInput(t *testing.T) {
 		"recommend session long":  {"POST", "/v1/recommendations", `{"session":[` + strings.Repeat(`{"item":"a"},`, 500) + `{"item":"a"}]}`, 422, []string{`"body.session"`}},
 		"recommend exclude type":  {"POST", "/v1/recommendations", `{"exclude":"a"}`, 422, []string{"body.exclude"}},
 		"recommend explain type":  {"POST", "/v1/recommendations", `{"explain":1}`, 422, []string{"body.explain"}},
+		"recommend session id":    {"POST", "/v1/recommendations", `{"session_id":"` + strings.Repeat("s", 257) + `"}`, 422, []string{"body.session_id"}},
+		"recommend session empty": {"POST", "/v1/recommendations", `{"session_id":""}`, 422, []string{"body.session_id"}},
+		"recommend context type":  {"POST", "/v1/recommendations", `{"context":{"hour":{"x":1}}}`, 422, []string{"body.context.hour"}},
+		"recommend context long":  {"POST", "/v1/recommendations", `{"context":{"x":"` + strings.Repeat("x", 8<<10) + `"}}`, 422, []string{`"body.context"`, "8192"}},
+		"recommend session query": {"GET", "/v1/users/u/recommendations?session_id=" + strings.Repeat("s", 257), ``, 422, []string{"query.session_id"}},
 		"recommend null in array": {"POST", "/v1/recommendations", `{"exclude":[null]}`, 422, []string{"body.exclude[0]"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,6 +92,8 @@ type recommendBody struct {
 	Filter      string           `json:"filter,omitempty" example:"price<=20 and in_stock=true"`
 	ContextItem kindred.ItemID   `json:"context_item,omitempty" doc:"The item being looked at."`
 	Explain     bool             `json:"explain,omitempty"`
+	SessionID   string           `json:"session_id,omitempty" doc:"The client's own session, as its events carry it. Kept with the list, for session features."`
+	Context     map[string]any   `json:"context,omitempty" doc:"What the request says of itself, as attributes: at most 8 kB. Kept with the list, for context features."`
 }
 
 func (s *Server) recommendRoutes() []route {
@@ -110,6 +112,7 @@ func (s *Server) recommendRoutes() []route {
 		detail: `Only items for which this holds: up to 10 terms joined by "and", such as price<=20, brand="Acme", genres has "Comedy", in_stock=true.`,
 	}
 	contextItem := param{name: "context_item", kind: "string", detail: "The item being looked at.", example: "kettle"}
+	session := param{name: "session_id", kind: "string", detail: "The client's own session, as its events carry it. Kept with the list, for session features.", example: "s-81f3"}
 	explain := param{name: "explain", kind: "boolean", detail: "Add a trace.", example: true}
 	include := param{name: "include", kind: "string", detail: "`item` adds each item's stored fields.", example: "item"}
 	answers := []answer{{http.StatusOK, example}}
@@ -120,7 +123,7 @@ func (s *Server) recommendRoutes() []route {
 		}
 	}
 	return []route{
-		get("/v1/users/{id}/recommendations", "Recommendations for a user", s.getRecommendations, n, exclude, category, narrow, contextItem),
+		get("/v1/users/{id}/recommendations", "Recommendations for a user", s.getRecommendations, n, exclude, category, narrow, contextItem, session),
 		{
 			method: http.MethodPost, path: "/v1/recommendations", scope: ScopeRead, handle: s.postRecommendations, tag: tagRecommendations,
 			summary: "Recommendations for a session, with or without a user", query: []param{include},
@@ -138,7 +141,7 @@ func (s *Server) getRecommendations(w *recorder, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q, err := readQuery(r, "n", "exclude", "category", "filter", "context_item", "explain", "include")
+	q, err := readQuery(r, "n", "exclude", "category", "filter", "context_item", "session_id", "explain", "include")
 	if err != nil {
 		return err
 	}
@@ -150,6 +153,9 @@ func (s *Server) getRecommendations(w *recorder, r *http.Request) error {
 	ask.ContextItem = kindred.ItemID(q["context_item"])
 	if len(ask.ContextItem) > kindred.MaxID {
 		return invalid("the query is not valid", fault{"query.context_item", idFault(q["context_item"])})
+	}
+	if ask.SessionID, err = q.text("session_id"); err != nil {
+		return err
 	}
 	return s.answerRecommendations(w, r, q, func(ctx context.Context) (recommend.Answer, error) {
 		return s.deps.Recommender.Recommend(ctx, ask)
@@ -260,7 +266,7 @@ func (s *Server) postRecommendations(w *recorder, r *http.Request) error {
 
 // readRecommendation decodes a recommendBody.
 func readRecommendation(body []byte) (recommend.Request, error) {
-	names := [...]string{"user", "session", "n", "exclude", "category", "filter", "context_item", "explain"}
+	names := [...]string{"user", "session", "n", "exclude", "category", "filter", "context_item", "explain", "session_id", "context"}
 	ask := recommend.Request{N: defaultN}
 	var expr, category string
 	in := newReader(body)
@@ -282,6 +288,10 @@ func readRecommendation(body []byte) (recommend.Request, error) {
 			ask.ContextItem = kindred.ItemID(in.id())
 		case "explain":
 			ask.Explain = in.boolean()
+		case "session_id":
+			ask.SessionID = in.id()
+		case "context":
+			ask.Context = in.context()
 		}
 	})
 	if err := in.finish("request", func() []kindred.FieldError { return nil }); err != nil {
@@ -290,6 +300,17 @@ func readRecommendation(body []byte) (recommend.Request, error) {
 	var err error
 	ask.Filter, err = filterOf("body.", expr, category)
 	return ask, err
+}
+
+// context reads what a request says of itself.
+func (r *reader) context() kindred.Attributes {
+	r.space()
+	start := r.pos
+	all := r.attributes()
+	if r.pos-start > kindred.MaxContext {
+		r.fault(fmt.Sprintf("has %d bytes, more than %d", r.pos-start, kindred.MaxContext))
+	}
+	return all
 }
 
 // id reads an identifier.

@@ -78,7 +78,7 @@ func (s *Service) Describe(ctx context.Context, set string, lists int) (Descript
 		if l.Version != d.Version {
 			return nil
 		}
-		_, columns, err := decode(l.Data)
+		_, columns, err := decode(l)
 		if err != nil {
 			return err
 		}

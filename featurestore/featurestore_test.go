@@ -351,7 +351,7 @@ func TestTrainingSet(t *testing.T) {
 	if other != 0 || len(served.rows) != len(asOf.rows) || len(asOf.rows) != len(labels.Values) {
 		t.Fatalf("%d rows as served, %d as of then, %d labels, %d of another version", len(served.rows), len(asOf.rows), len(labels.Values), other)
 	}
-	if want := []string{"user", "item", "time", "label", "request_id", "item__brand", "user__tier", "item__views_7d", "user__views_7d"}; !slices.Equal(asOf.names, want) {
+	if want := []string{"user", "item", "time", "label", "request_id", "session", "item__brand", "user__tier", "item__views_7d", "user__views_7d"}; !slices.Equal(asOf.names, want) {
 		t.Errorf("the columns are %v", asOf.names)
 	}
 	for key, row := range asOf.rows {

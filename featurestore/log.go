@@ -94,25 +94,36 @@ func (s *Service) keepSome(ctx context.Context, first kindred.Exposure) {
 // shown.
 func (s *Service) logOf(x *kindred.Exposure, set string) (store.FeatureLog, error) {
 	refs := s.plan.Sets()[set].Features
-	request := feature.Request{Features: refs, Rows: len(x.Items), At: x.Time.UnixMilli(), Items: make([]string, len(x.Items))}
-	request.Users = slices.Repeat([]string{string(x.User)}, len(x.Items))
-	for i, item := range x.Items {
-		request.Items[i] = string(item)
-	}
+	request := requestFor(x, refs)
 	reading, err := s.Read(&request)
 	if err != nil {
 		return store.FeatureLog{}, err
 	}
-	data, err := encode(x.Items, reading.Columns)
+	data, err := encode(x, reading.Columns)
 	return store.FeatureLog{
 		RequestID: x.RequestID, Set: set, Version: s.plan.Version(refs), User: x.User, Time: x.Time,
 		Events: reading.Position, Values: reading.Values, Data: data,
 	}, err
 }
 
+// requestFor asks for features of a list at the moment it was shown: a row for
+// each of its items, all of one user, session and context.
+func requestFor(x *kindred.Exposure, refs []feature.Ref) feature.Request {
+	r := feature.Request{Features: refs, Rows: len(x.Items), At: x.Time.UnixMilli(), Items: make([]string, len(x.Items))}
+	r.Users = slices.Repeat([]string{string(x.User)}, len(x.Items))
+	r.Sessions = slices.Repeat([]string{x.Session}, len(x.Items))
+	r.Contexts = []kindred.Attributes{x.Context}
+	for i, item := range x.Items {
+		r.Items[i] = string(item)
+	}
+	return r
+}
+
 // logged is the form of a FeatureLog's Data.
 type logged struct {
 	Items   []kindred.ItemID
+	Session string             `json:",omitempty"`
+	Context kindred.Attributes `json:",omitempty"`
 	Columns []loggedColumn
 }
 
@@ -128,8 +139,8 @@ type loggedColumn struct {
 	Vectors [][]float32 `json:",omitempty"`
 }
 
-func encode(items []kindred.ItemID, columns []feature.Column) ([]byte, error) {
-	l := logged{Items: items}
+func encode(x *kindred.Exposure, columns []feature.Column) ([]byte, error) {
+	l := logged{Items: x.Items, Session: x.Session, Context: x.Context}
 	for i := range columns {
 		c := &columns[i]
 		out := loggedColumn{Ref: c.Ref, Type: c.Type, Texts: c.Texts, Lists: c.Lists, Vectors: c.Vectors}
@@ -144,10 +155,11 @@ func encode(items []kindred.ItemID, columns []feature.Column) ([]byte, error) {
 	return json.Marshal(l)
 }
 
-func decode(data []byte) (items []kindred.ItemID, columns []feature.Column, err error) {
+// decode returns the list that a log is of, and what its features were.
+func decode(from *store.FeatureLog) (x kindred.Exposure, columns []feature.Column, err error) {
 	var l logged
-	if err := json.Unmarshal(data, &l); err != nil {
-		return nil, nil, fmt.Errorf("featurestore: reading logged features: %w", err)
+	if err := json.Unmarshal(from.Data, &l); err != nil {
+		return x, nil, fmt.Errorf("featurestore: reading logged features: %w", err)
 	}
 	for i := range l.Columns {
 		in := &l.Columns[i]
@@ -159,11 +171,13 @@ func decode(data []byte) (items []kindred.ItemID, columns []feature.Column, err 
 			c.Numbers = append(c.Numbers, math.Float64frombits(binary.LittleEndian.Uint64(in.Numbers[k:])))
 		}
 		if !c.IsWhole(len(l.Items)) {
-			return nil, nil, kindred.Errorf(kindred.Internal, "the logged feature %s has not as many values as there are items", c.Ref)
+			return x, nil, kindred.Errorf(kindred.Internal, "the logged feature %s has not as many values as there are items", c.Ref)
 		}
 		columns = append(columns, c)
 	}
-	return l.Items, columns, nil
+	return kindred.Exposure{
+		RequestID: from.RequestID, User: from.User, Session: l.Session, Time: from.Time, Items: l.Items, Context: l.Context,
+	}, columns, nil
 }
 
 // Logs is where the features of shown lists are read back from.
@@ -300,22 +314,18 @@ func (s *Service) sample(ctx context.Context, db Logs, result *Skew, span store.
 
 // compare reads the features of a log's list and notes what differs.
 func (k *Skew) compare(state *feature.Online, refs []feature.Ref, l *store.FeatureLog) error {
-	items, served, err := decode(l.Data)
+	shown, served, err := decode(l)
 	if err != nil {
 		return err
 	}
-	request := feature.Request{Features: refs, Rows: len(items), At: l.Time.UnixMilli(), Items: make([]string, len(items))}
-	request.Users = slices.Repeat([]string{string(l.User)}, len(items))
-	for i, item := range items {
-		request.Items[i] = string(item)
-	}
+	request := requestFor(&shown, refs)
 	computed, err := state.Read(&request)
 	if err != nil {
 		return err
 	}
 	k.Lists++
 	for c := range served {
-		for row := range items {
+		for row := range shown.Items {
 			k.Values++
 			if served[c].EqualRow(row, &computed.Columns[c], row) {
 				continue
@@ -324,7 +334,7 @@ func (k *Skew) compare(state *feature.Online, refs []feature.Ref, l *store.Featu
 			k.ByFeature[string(served[c].Ref)]++
 			if len(k.Examples) < skewExamples {
 				k.Examples = append(k.Examples, SkewExample{
-					RequestID: l.RequestID, User: l.User, Item: items[row], Time: l.Time, Feature: string(served[c].Ref),
+					RequestID: l.RequestID, User: l.User, Item: shown.Items[row], Time: l.Time, Feature: string(served[c].Ref),
 					Served: served[c].Show(row), Computed: computed.Columns[c].Show(row),
 				})
 			}

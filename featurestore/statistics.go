@@ -106,7 +106,7 @@ func (s *Service) LoggedSummaries(ctx context.Context, db Logs, set string, span
 		if l.Version != version {
 			return nil
 		}
-		_, columns, err := decode(l.Data)
+		_, columns, err := decode(l)
 		if err == nil {
 			all.Add(columns)
 		}

@@ -2,10 +2,12 @@ package featurestore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,7 @@ type Labels struct {
 	feature.Rows
 	Values   []float64
 	Requests []string // the lists that rows were shown in; nil: none
+	// Of Rows, Sessions and Contexts are nil where the labels have none.
 	// Events is how many events are stored, about, for room to be made; 0 if
 	// that is not known.
 	Events int64
@@ -31,8 +34,15 @@ func (l *Labels) add(user kindred.UserID, item kindred.ItemID, at time.Time, val
 	l.Times, l.Values = append(l.Times, at.UnixMilli()), append(l.Values, value)
 }
 
+// around adds what a row was asked for in.
+func (l *Labels) around(session string, about kindred.Attributes) {
+	l.Sessions, l.Contexts = append(l.Sessions, session), append(l.Contexts, about)
+}
+
 // ReadLabels reads labels from a file of events (format.Open): user, item,
-// time, and the label as value, which a column named label gives, too.
+// time, and the label as value, which a column named label gives, too. A
+// column named session gives the session; one named context, or those named
+// context.x, what the request said of itself.
 func ReadLabels(path string) (*Labels, error) {
 	src, err := format.Open("auto", []string{path}, format.Options{Entity: "events", Kind: kindred.View, Columns: labelColumn(path)})
 	if err != nil {
@@ -44,13 +54,31 @@ func ReadLabels(path string) (*Labels, error) {
 		row, err := src.Next()
 		switch {
 		case errors.Is(err, io.EOF):
+			labels.trim()
 			return labels, nil
 		case err != nil:
 			return nil, kindred.Errorf(kindred.Invalid, "%s has a row that is no label", path).Because(err)
 		case row.Event.Time.IsZero() || row.Event.Item == "":
 			return nil, kindred.Errorf(kindred.Invalid, "%s:%d: a label needs a user, an item and a time", path, row.Line)
 		}
+		var about kindred.Attributes
+		if row.Event.Context != nil {
+			if err := json.Unmarshal(row.Event.Context, &about); err != nil {
+				return nil, kindred.Errorf(kindred.Invalid, "%s:%d: the context cannot be that of a request", path, row.Line).Because(err)
+			}
+		}
 		labels.add(row.Event.User, row.Event.Item, row.Event.Time, row.Event.Value)
+		labels.around(row.Event.Session, about)
+	}
+}
+
+// trim leaves out sessions and contexts that no row has.
+func (l *Labels) trim() {
+	if !slices.ContainsFunc(l.Sessions, func(session string) bool { return session != "" }) {
+		l.Sessions = nil
+	}
+	if !slices.ContainsFunc(l.Contexts, func(about kindred.Attributes) bool { return len(about) > 0 }) {
+		l.Contexts = nil
 	}
 }
 
@@ -73,8 +101,9 @@ type Past interface {
 }
 
 // ShownLabels makes a row of each item of each list of a span of time: 1 where
-// an event of one of the kinds names the list and the item, else 0. Lists
-// shown to nobody in particular are left out. Memory: 100 bytes a row.
+// an event of one of the kinds names the list and the item, else 0. Session and
+// context are those that the list was asked for with. Lists shown to nobody in
+// particular, in no session, are left out. Memory: 130 bytes a row.
 func (s *Service) ShownLabels(ctx context.Context, db Past, span store.EventRange, positive []kindred.Kind) (*Labels, error) {
 	type shown struct {
 		request string
@@ -96,7 +125,7 @@ func (s *Service) ShownLabels(ctx context.Context, db Past, span store.EventRang
 	labels := &Labels{}
 	err = db.ScanExposures(ctx, span, func(x *kindred.Exposure) error {
 		for _, item := range x.Items {
-			if x.User == "" {
+			if x.User == "" && x.Session == "" {
 				break
 			}
 			value := 0.0
@@ -105,6 +134,7 @@ func (s *Service) ShownLabels(ctx context.Context, db Past, span store.EventRang
 			}
 			labels.add(x.User, item, x.Time, value)
 			labels.Requests = append(labels.Requests, x.RequestID)
+			labels.around(x.Session, x.Context)
 		}
 		return nil
 	})
@@ -189,6 +219,12 @@ func (l *Labels) part(from, to int) *Labels {
 	if l.Requests != nil {
 		p.Requests = l.Requests[from:to]
 	}
+	if l.Sessions != nil {
+		p.Sessions = l.Sessions[from:to]
+	}
+	if l.Contexts != nil {
+		p.Contexts = l.Contexts[from:to]
+	}
 	return p
 }
 
@@ -201,6 +237,9 @@ func (l *Labels) columns() []format.BlockColumn {
 	}
 	if l.Requests != nil {
 		columns = append(columns, format.BlockColumn{Name: "request_id", Type: format.TextColumn, Texts: l.Requests})
+	}
+	if l.Sessions != nil {
+		columns = append(columns, format.BlockColumn{Name: "session", Type: format.TextColumn, Texts: l.Sessions})
 	}
 	return columns
 }
@@ -253,20 +292,21 @@ func (s *Service) LoggedSet(ctx context.Context, db Logs, set string, span store
 			otherVersion++
 			return nil
 		}
-		items, columns, err := decode(l.Data)
+		shown, columns, err := decode(l)
 		if err != nil {
 			return err
 		}
 		rows := &Labels{}
-		for _, item := range items {
+		for _, item := range shown.Items {
 			value, isKnown := values[fmt.Sprint(l.RequestID, "\x00", item)]
 			if !isKnown {
 				value = math.NaN()
 			}
 			rows.add(l.User, item, l.Time, value)
 			rows.Requests = append(rows.Requests, l.RequestID)
+			rows.around(shown.Session, shown.Context)
 		}
-		return write(append(rows.columns(), blockColumns(columns)...), len(items))
+		return write(append(rows.columns(), blockColumns(columns)...), len(shown.Items))
 	})
 	return otherVersion, err
 }

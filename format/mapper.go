@@ -62,6 +62,8 @@ type mapper struct {
 	entity string
 	kind   kindred.Kind
 	when   time.Time // of events in files without times
+
+	contexts []int // the columns that an event's context is made of
 }
 
 // prepare reads the head of the file to learn which column is what.
@@ -106,6 +108,9 @@ func (p *part) prepare(opts Options) error {
 		m.release(opts)
 	}
 	m.kind = m.guessKind(opts.Kind, p.layout.kind)
+	for at := range m.names {
+		m.findContext(at)
+	}
 	m.learnTypes(t)
 	return nil
 }
@@ -200,7 +205,7 @@ func (m *mapper) has(field string) bool {
 		users:  "user updated_at attributes",
 
 		alias:     "alias user into time by why",
-		exposures: "request_id user time model items sources",
+		exposures: "request_id user time model items sources session context",
 	}
 	return slices.Contains(strings.Fields(fields[m.entity]), field)
 }
@@ -313,6 +318,7 @@ func (m *mapper) grow(name string) {
 			return
 		}
 	}
+	m.findContext(at)
 }
 
 func (m *mapper) event(rec *record) (*kindred.Event, *Reject) {
@@ -376,7 +382,7 @@ func (m *mapper) whereabouts(e *kindred.Event, rec *record) *Reject {
 		}
 		e.Context = json.RawMessage(text)
 	}
-	return nil
+	return m.addContext(e, rec)
 }
 
 func number(text, field string) (float64, *Reject) {

@@ -185,6 +185,9 @@ type exposureRow struct {
 	Model     string    `json:"model" parquet:"model,dict"`
 	Items     []string  `json:"items" parquet:"items,list"`
 	Sources   []string  `json:"sources" parquet:"sources,list"`
+
+	Session string          `json:"session" parquet:"session"`
+	Context json.RawMessage `json:"context" parquet:"context,optional"`
 }
 
 var errRow = errors.New("is no row of this file")
@@ -230,7 +233,8 @@ func exposureRowOf(from any) (exposureRow, error) {
 	for i, item := range x.Items {
 		items[i] = string(item)
 	}
-	return exposureRow{x.RequestID, string(x.User), x.Time, x.Model, items, append([]string{}, x.Sources...)}, nil
+	about, err := attributesJSON(x.Context)
+	return exposureRow{x.RequestID, string(x.User), x.Time, x.Model, items, append([]string{}, x.Sources...), x.Session, about}, err
 }
 
 func (r eventRow) size() int { return len(r.ID) + len(r.Session) + len(r.RequestID) + len(r.Context) }
@@ -240,7 +244,7 @@ func (r itemRow) size() int { return len(r.Item) + len(r.Title) + len(r.Attribut
 func (r userRow) size() int { return len(r.User) + len(r.Attributes) }
 
 func (r exposureRow) size() int {
-	size := len(r.RequestID)
+	size := len(r.RequestID) + len(r.Session) + len(r.Context)
 	for _, item := range r.Items {
 		size += len(item)
 	}
@@ -281,8 +285,8 @@ func (r userRow) cells() (names, values []string) {
 func (r exposureRow) cells() (names, values []string) {
 	items, _ := json.Marshal(r.Items) // strings always have a form
 	sources, _ := json.Marshal(r.Sources)
-	return []string{"request_id", "user", "time", "model", "items", "sources"},
-		[]string{r.RequestID, r.User, rfc3339(&r.Time), r.Model, string(items), string(sources)}
+	return []string{"request_id", "user", "time", "model", "items", "sources", "session", "context"},
+		[]string{r.RequestID, r.User, rfc3339(&r.Time), r.Model, string(items), string(sources), r.Session, string(r.Context)}
 }
 
 func float(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

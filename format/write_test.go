@@ -99,7 +99,7 @@ func someAlias(r *rapid.T) kindred.Alias {
 func someExposure(r *rapid.T) kindred.Exposure {
 	x := kindred.Exposure{
 		RequestID: id(r, "request"), User: kindred.UserID(text(r, "user")), Time: moment(r, "time"), Model: text(r, "model"),
-		Items: []kindred.ItemID{}, Sources: []string{},
+		Items: []kindred.ItemID{}, Sources: []string{}, Session: text(r, "session"), Context: someAttributes(r),
 	}
 	for range rapid.IntRange(0, 3).Draw(r, "items") {
 		x.Items = append(x.Items, kindred.ItemID(id(r, "item")))

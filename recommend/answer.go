@@ -16,6 +16,10 @@ type Request struct {
 	Filter      *filter.Filter // nil: everything
 	ContextItem kindred.ItemID // the item being looked at
 	Explain     bool           // give a Trace
+	// SessionID, the client's own, and Context are kept with the list, for the
+	// features that describe them.
+	SessionID string
+	Context   kindred.Attributes
 }
 
 // SessionItem is one thing done in the session at hand.

@@ -167,9 +167,9 @@ func (x *exposures) newID(now time.Time) string {
 }
 
 // log takes a shown list, or counts it as dropped when too many wait.
-func (x *exposures) log(a Answer, user kindred.UserID, now time.Time) {
+func (x *exposures) log(a Answer, ask *Request, now time.Time) {
 	e := kindred.Exposure{
-		RequestID: a.RequestID, User: user, Time: now,
+		RequestID: a.RequestID, User: ask.User, Session: ask.SessionID, Time: now, Context: ask.Context,
 		Items: make([]kindred.ItemID, len(a.Items)), Sources: make([]string, len(a.Items)),
 	}
 	if a.Model != nil {

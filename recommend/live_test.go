@@ -248,14 +248,15 @@ func TestRunNotices(t *testing.T) {
 		_, err := w.store.Exposure(t.Context(), first.RequestID)
 		return err == nil
 	})
-	last := ask(t, svc, recommend.Request{User: "cook2", N: 2})
+	last := ask(t, svc, recommend.Request{User: "cook2", N: 2, SessionID: "s", Context: kindred.Attributes{"hour": kindred.NumberOf(22)}})
 	cancel()
 	if err := <-ended; err != context.Canceled { //nolint:errorlint // exactly this one
 		t.Errorf("Run ended with %v", err)
 	}
 	x, err := w.store.Exposure(t.Context(), last.RequestID)
 	must(t, err)
-	if x.User != "cook2" || !slices.Equal(x.Items, ids(last)) || x.Sources[0] != last.Items[0].Source || x.Model != last.Model.Version {
+	if x.User != "cook2" || !slices.Equal(x.Items, ids(last)) || x.Sources[0] != last.Items[0].Source || x.Model != last.Model.Version ||
+		x.Session != "s" || x.Context["hour"].Number != 22 {
 		t.Errorf("logged %+v for %+v", x, last)
 	}
 }

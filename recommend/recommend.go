@@ -275,7 +275,7 @@ func (l *list) answer(asked string) Answer {
 	l.giveReasons()
 	l.stage("reasons")
 	answer := Answer{RequestID: l.exposures.newID(l.now), Items: l.items, Model: l.model()}
-	l.exposures.log(answer, l.ask.User, l.now)
+	l.exposures.log(answer, l.ask, l.now)
 	l.metrics.Lists.WithLabelValues(asked).Inc()
 	l.metrics.ListSeconds.Observe(time.Since(l.start).Seconds())
 	for from := 0; from < len(l.items); { // runs of one source: few

@@ -19,10 +19,20 @@ func (db *DB) AppendExposures(ctx context.Context, exposures []kindred.Exposure)
 		if x.RequestID == "" {
 			return kindred.Errorf(kindred.Invalid, "exposures[%d]: an exposure needs a request ID", i)
 		}
-		rows[i] = []driver.Value{x.RequestID, nullText(string(x.User)), x.Time.UnixMilli(), x.Model, textsJSON(x.Items), textsJSON(x.Sources)}
+		var about driver.Value
+		if len(x.Context) > 0 {
+			encoded, err := json.Marshal(x.Context)
+			if err != nil {
+				return kindred.Errorf(kindred.Invalid, "exposures[%d].context", i).Because(err)
+			}
+			about = string(encoded)
+		}
+		rows[i] = []driver.Value{
+			x.RequestID, nullText(string(x.User)), x.Time.UnixMilli(), x.Model, textsJSON(x.Items), textsJSON(x.Sources), nullText(x.Session), about,
+		}
 	}
 	return db.write(ctx, "storing exposures", len(rows), func(w *writer) error {
-		into := newInserter(w.conn, "INSERT OR IGNORE INTO exposures (request, user, time, model, items, sources) VALUES ", 6)
+		into := newInserter(w.conn, "INSERT OR IGNORE INTO exposures (request, user, time, model, items, sources, session, context) VALUES ", 8)
 		for _, row := range rows {
 			if err := into.add(row...); err != nil {
 				return err
@@ -74,7 +84,7 @@ func (db *DB) Exposure(ctx context.Context, requestID string) (x kindred.Exposur
 	return x, err
 }
 
-const selectExposure = `SELECT x.request, coalesce(r.name, x.user), x.time, x.model, x.items, x.sources
+const selectExposure = `SELECT x.request, coalesce(r.name, x.user), x.time, x.model, x.items, x.sources, x.session, x.context
 	FROM exposures x LEFT JOIN users u ON u.name = x.user LEFT JOIN aliases a ON a.alias = u.id LEFT JOIN users r ON r.id = a.user `
 
 // setExposure reads a row of selectExposure.
@@ -84,12 +94,19 @@ func setExposure(x *kindred.Exposure, row []driver.Value) error {
 		User:      kindred.UserID(textOf(row[1])),
 		Time:      timeOf(row[2]),
 		Model:     textOf(row[3]),
+		Session:   textOf(row[6]),
 	}
 	if err := json.Unmarshal([]byte(textOf(row[4])), &x.Items); err != nil {
 		return fmt.Errorf("items of exposure %q: %w", x.RequestID, err)
 	}
 	if err := json.Unmarshal([]byte(textOf(row[5])), &x.Sources); err != nil {
 		return fmt.Errorf("sources of exposure %q: %w", x.RequestID, err)
+	}
+	if row[7] == nil {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(textOf(row[7])), &x.Context); err != nil {
+		return fmt.Errorf("context of exposure %q: %w", x.RequestID, err)
 	}
 	return nil
 }

@@ -507,7 +507,8 @@ func testExposures(s suite) {
 	t, openDB := s.T, s.open
 	db := openDB()
 	x := kindred.Exposure{RequestID: "r1", User: "u", Time: at(1), Model: "m", Items: []kindred.ItemID{"a", `"\<é`}, Sources: []string{"ials", "popular"}}
-	anonymous := kindred.Exposure{RequestID: "r2", Time: at(2), Items: []kindred.ItemID{}, Sources: []string{}}
+	x.Session, x.Context = "s", kindred.Attributes{"hour": kindred.NumberOf(22.5), "words": kindred.SetOf("b", `a"`)}
+	anonymous := kindred.Exposure{RequestID: "r2", Session: "s", Time: at(2), Items: []kindred.ItemID{}, Sources: []string{}}
 	again := x
 	again.Model = "other"
 	if err := db.AppendExposures(t.Context(), []kindred.Exposure{x, anonymous, again}); err != nil {

@@ -17,10 +17,14 @@ import (
 const featuresYAML = `features:
   preset: basic
   definitions:
+    - {name: late, entity: context, kind: expression, expression: "context.hour >= 22.0 && session.clicks > 0.0"}
+    - {name: hour, entity: context, kind: attribute}
+    - {name: clicks, entity: session, kind: count, where: {kinds: [click]}}
     - {name: owl, entity: user, kind: expression, expression: "user.views_1h > 1", default: false}
   sets:
     - {name: two, features: ["user:views_1h", "item:views_24h", "user:owl"]}
-  log: [two]
+    - {name: asked, features: ["session:clicks", "context:late"]}
+  log: [two, asked]
 `
 
 // shopWithFeatures returns a state folder with features configured.
@@ -219,5 +223,65 @@ func TestExportFeatures(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "none.csv")); !os.IsNotExist(err) {
 		t.Errorf("a refused export left a file: %v", err)
+	}
+}
+
+// TestFeaturesOfRequests asks for lists in a session, with what the requests
+// say of themselves, and expects both in training sets, whichever way they are
+// made, and in exports that are imported again.
+func TestFeaturesOfRequests(t *testing.T) {
+	dir := shopWithFeatures(t)
+	s := startServer(t, dir, "")
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/i1", `{"price":1}`)
+	waitFor(t, "the features to be there", func() bool {
+		status, _ := s.call(t, http.MethodPost, "/get-online-features", `{"features":["session:clicks"],"entities":{"session":["s1"]}}`)
+		return status == http.StatusOK
+	})
+	s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", `{"user":"ann","item":"i2","kind":"click","session":"s1"}`)
+	waitFor(t, "the click to count", func() bool {
+		_, answer := s.call(t, http.MethodPost, "/get-online-features", `{"features":["session:clicks"],"entities":{"session":["s1"]}}`)
+		return strings.Contains(answer, `"values":[1.0]`)
+	})
+	s.want(t, http.StatusOK, http.MethodPost, "/v1/recommendations", `{"user":"ann","n":1,"session_id":"s1","context":{"hour":23}}`)
+	s.want(t, http.StatusOK, http.MethodPost, "/v1/recommendations", `{"user":"ann","n":1,"session_id":"s2","context":{"hour":23}}`)
+	s.want(t, http.StatusOK, http.MethodGet, "/v1/users/ann/recommendations?n=1&session_id=s1", "")
+	waitFor(t, "the lists to be kept", func() bool {
+		return strings.Count(s.want(t, http.StatusOK, http.MethodGet, "/v1/export/exposures", ""), "\n") == 3
+	})
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	asOf, served, shown := filepath.Join(dir, "asof.jsonl"), filepath.Join(dir, "served.jsonl"), filepath.Join(dir, "shown.csv")
+	succeed(t, "features", "training-set", "asked", "-o", asOf, "--dir", dir)
+	succeed(t, "features", "training-set", "asked", "-o", served, "--from-log", "--dir", dir)
+	got := readFile(t, asOf)
+	for _, want := range []string{
+		`"session":"s1","session__clicks":1,"context__late":true`, `"session":"s2","session__clicks":0,"context__late":false`, `"session":"s1","session__clicks":1,"context__late":null`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no row has %s:\n%s", want, got)
+		}
+	}
+	if got != readFile(t, served) {
+		t.Errorf("as of then:\n%s\nas served:\n%s", got, readFile(t, served))
+	}
+	if r := succeed(t, "features", "skew", "asked", "--dir", dir); !strings.Contains(r.out, "0 differ") {
+		t.Errorf("skew: %s", r.out)
+	}
+	succeed(t, "export", "exposures", "-o", shown, "--dir", dir)
+	again := filepath.Join(t.TempDir(), "state")
+	succeed(t, "import", "auto", shown, "--dir", again)
+	if got := succeed(t, "export", "exposures", "--format", "csv", "--dir", again).out; got != readFile(t, shown) || !strings.Contains(got, `s1,"{""hour"":23}"`) {
+		t.Errorf("exported, imported and exported again: %s", got)
+	}
+	labels := writeFile(t, "labels.csv", 2, func(i int) string {
+		return []string{"user,item,time,label,session,context.hour", "ann,i1,2100-01-01T00:00:00Z,1,s1,22"}[i]
+	})
+	succeed(t, "features", "training-set", "asked", "-o", asOf, "--labels", labels, "--dir", dir)
+	if got := readFile(t, asOf); !strings.Contains(got, `"label":1,"session":"s1","session__clicks":0,"context__late":false`) { // it sleeps
+		t.Errorf("of a file of labels: %s", got)
 	}
 }
