@@ -50,7 +50,7 @@ func referencesIn(text string) ([]Ref, error) {
 
 // compileExpression types an expression over its inputs.
 func (p *Plan) compileExpression(f *planned) (*program, Type, error) {
-	options := []cel.EnvOption{cel.CrossTypeNumericComparisons(true)}
+	options := []cel.EnvOption{cel.CrossTypeNumericComparisons(true), dotFunction()}
 	compiled := &program{names: map[string]int{}}
 	for place, i := range f.inputs {
 		input := &p.features[i]

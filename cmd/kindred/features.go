@@ -21,6 +21,7 @@ type featuresCmd struct {
 	TrainingSet featuresTrainingSetCmd `cmd:"" help:"Write rows with what features were at each row's moment."`
 	Stats       featuresStatsCmd       `cmd:"" help:"Describe what was served, and how far it is from what was trained on."`
 	Skew        featuresSkewCmd        `cmd:"" help:"Compute again what was served, and compare bit for bit."`
+	Embed       featuresEmbedCmd       `cmd:"" help:"Make the vectors of a model the values of embeddings, from now on."`
 	Materialize featuresMaterializeCmd `cmd:"" help:"Record what the catalogue and the users' attributes are now, and compute all features from the log."`
 }
 

@@ -285,3 +285,60 @@ func TestFeaturesOfRequests(t *testing.T) {
 		t.Errorf("of a file of labels: %s", got)
 	}
 }
+
+// TestEmbed makes the vectors of a live model values of an embedding while the
+// server runs, and expects rows of training to know them from then on alone.
+func TestEmbed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	importClusters(t, dir)
+	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte(`features:
+  definitions:
+    - {name: taste, entity: user, kind: embedding, tracked: true}
+    - {name: taste, entity: item, kind: embedding, tracked: true}
+    - {name: match, entity: user_item, kind: expression, expression: "dot(user.taste, item.taste)"}
+  sets:
+    - {name: ranking, features: ["user_item:match"]}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := kindredRun(t, "features", "embed", "--item", "item:taste", "--dir", dir); r.code != exitUsage || !strings.Contains(r.err, "no model is live") {
+		t.Errorf("without a model: %d %s", r.code, r.err)
+	}
+	succeed(t, "models", "promote", trainedVersion(t, dir, "ials:factors=8"), "--dir", dir)
+	s := startServer(t, dir, "")
+	before := time.Now().UTC().Format(time.RFC3339Nano)
+	if r := succeed(t, "features", "embed", "--item", "item:taste", "--user", "user:taste", "--dir", dir); !strings.Contains(r.out, "vectors of 8 numbers") {
+		t.Errorf("embed: %s", r.out)
+	}
+	match := func(item string) (x float64) {
+		waitFor(t, "the vectors of "+item, func() bool {
+			_, answer := s.call(t, http.MethodPost, "/get-online-features", fmt.Sprintf(`{"feature_service":"ranking","entities":{"user":["u3"],"item":[%q]}}`, item))
+			var read struct{ Results []struct{ Values []any } }
+			if json.Unmarshal([]byte(answer), &read) != nil || len(read.Results) != 3 {
+				return false
+			}
+			var isThere bool
+			x, isThere = read.Results[2].Values[0].(float64)
+			return isThere
+		})
+		return x
+	}
+	liked := s.recommended(t, "u3", "?n=1")[0]
+	if far := "i199"; match(liked) <= match(far) {
+		t.Errorf("the product with %s, which is recommended, is %g, with %s %g", liked, match(liked), far, match(far))
+	}
+	labels, rows := writeFile(t, "labels.csv", 3, func(i int) string {
+		return []string{"user,item,time,label", "u3," + liked + "," + before + ",1", "u3," + liked + ",2100-01-01T00:00:00Z,1"}[i]
+	}), filepath.Join(dir, "rows.csv")
+	succeed(t, "features", "training-set", "ranking", "-o", rows, "--labels", labels, "--dir", dir)
+	if lines := strings.Split(readFile(t, rows), "\n"); !strings.HasSuffix(lines[1], ",1,") || strings.HasSuffix(lines[2], ",1,") {
+		t.Errorf("the rows are %q", lines)
+	}
+	for want, args := range map[string][]string{
+		"name the embedding": {}, "--user must name a feature of users": {"--user", "item:taste"}, "there is no feature": {"--item", "item:none"},
+	} {
+		if r := kindredRun(t, append([]string{"features", "embed", "--dir", dir}, args...)...); r.code != exitUsage || !strings.Contains(r.err, want) {
+			t.Errorf("%v: %d %s, want %s", args, r.code, r.err, want)
+		}
+	}
+}
