@@ -49,11 +49,15 @@ type Curve struct {
 	// multiple of the first, which is 1.
 	Theta []float64 `json:"theta"`
 	// StdErr are Theta's standard errors; that of the first is 0.
-	StdErr      []float64 `json:"std_err"`
-	Impressions int       `json:"impressions"`
-	Clicks      int       `json:"clicks"`
-	// Units are those that say something: to Pairs the ones shown at several
-	// places, to Randomised all.
+	StdErr []float64 `json:"std_err"`
+	// Shown and Clicked say, by place, how many items stood there and how many
+	// of them were clicked.
+	Shown       []int `json:"shown"`
+	Clicked     []int `json:"clicked"`
+	Impressions int   `json:"impressions"` // at all places
+	Clicks      int   `json:"clicks"`
+	// Units are those that say something: to AllPairs the ones shown at several
+	// places, to others all that were looked at.
 	Units int `json:"units"`
 }
 
@@ -70,16 +74,42 @@ type statistics struct {
 }
 
 func (x *Impressions) statistics(count func(s *statistics, group int, places []place) bool) *statistics {
-	slices.SortFunc(x.all, func(a, b impression) int {
-		return cmp.Or(cmp.Compare(a.unit, b.unit), cmp.Compare(a.position, b.position))
-	})
-	s := &statistics{curve: Curve{Impressions: len(x.all)}}
-	for i := range x.all {
-		s.depth = max(s.depth, int(x.all[i].position))
-	}
+	s := &statistics{curve: x.counts()}
+	s.depth = len(s.curve.Shown)
 	for g := range groups {
 		s.clicks[g], s.shown[g] = make([]float64, s.depth*s.depth), make([]float64, s.depth*s.depth)
 	}
+	x.units(func(unit uint64, places []place) {
+		if count(s, groupOf(unit), places) {
+			s.curve.Units++
+		}
+	})
+	return s
+}
+
+// counts returns a curve without θ.
+func (x *Impressions) counts() Curve {
+	c := Curve{Impressions: len(x.all)}
+	for i := range x.all {
+		for len(c.Shown) < int(x.all[i].position) {
+			c.Shown, c.Clicked = append(c.Shown, 0), append(c.Clicked, 0)
+		}
+		at := x.all[i].position - 1
+		c.Shown[at]++
+		if x.all[i].clicked {
+			c.Clicked[at]++
+			c.Clicks++
+		}
+	}
+	return c
+}
+
+// units calls fn with each unit, ascending, and the places it was shown at,
+// which are fn's until it returns.
+func (x *Impressions) units(fn func(unit uint64, places []place)) {
+	slices.SortFunc(x.all, func(a, b impression) int {
+		return cmp.Or(cmp.Compare(a.unit, b.unit), cmp.Compare(a.position, b.position))
+	})
 	var places []place
 	for lo := 0; lo < len(x.all); {
 		unit := x.all[lo].unit
@@ -93,14 +123,10 @@ func (x *Impressions) statistics(count func(s *statistics, group int, places []p
 			p.shown++
 			if x.all[lo].clicked {
 				p.clicks++
-				s.curve.Clicks++
 			}
 		}
-		if count(s, groupOf(unit), places) {
-			s.curve.Units++
-		}
+		fn(unit, places)
 	}
-	return s
 }
 
 // place is where a unit was shown, how often, and how often it was clicked.
@@ -109,12 +135,15 @@ type place struct {
 	shown, clicks float64
 }
 
-// groupOf spreads units evenly, whatever their numbers are (the finaliser of
-// SplitMix64).
-func groupOf(unit uint64) int {
+// groupOf spreads units evenly.
+func groupOf(unit uint64) int { return int(mix(unit) % groups) }
+
+// mix is the finaliser of SplitMix64: numbers that look drawn by chance,
+// whatever the units' are.
+func mix(unit uint64) uint64 {
 	unit = (unit ^ unit>>30) * 0xbf58476d1ce4e5b9
 	unit = (unit ^ unit>>27) * 0x94d049bb133111eb
-	return int((unit ^ unit>>31) % groups)
+	return unit ^ unit>>31
 }
 
 // total sums the groups but one; -1 leaves none out.
@@ -132,21 +161,28 @@ func (s *statistics) total(but int) (clicks, shown []float64) {
 	return clicks, shown
 }
 
-// estimate solves for all units, and for all but each group in turn: the
-// delete-a-group jackknife gives the standard errors.
+// estimate solves for all units, and for all but each group in turn.
 func (s *statistics) estimate(solve func(clicks, shown []float64, depth int) []float64) (Curve, error) {
 	if s.depth == 0 {
 		return s.curve, errTooLittle(0)
 	}
-	clicks, shown := s.total(-1)
-	theta := solve(clicks, shown, s.depth)
+	but := func(group int) []float64 {
+		clicks, shown := s.total(group)
+		return solve(clicks, shown, s.depth)
+	}
+	return s.curve.jackknife(but(-1), but)
+}
+
+// jackknife completes the curve by θ and its standard errors, which are those
+// of the delete-a-group jackknife: without estimates θ from all units but a
+// group's.
+func (c Curve) jackknife(theta []float64, without func(group int) []float64) (Curve, error) {
 	if len(theta) < 2 {
-		return s.curve, errTooLittle(s.curve.Clicks)
+		return c, errTooLittle(c.Clicks)
 	}
 	squares := make([]float64, len(theta))
 	for g := range groups {
-		clicks, shown = s.total(g)
-		other := solve(clicks, shown, s.depth)
+		other := without(g)
 		for k := range squares {
 			if k >= len(other) {
 				squares[k] = math.Inf(1) // one group is all that is known of this place
@@ -155,11 +191,11 @@ func (s *statistics) estimate(solve func(clicks, shown []float64, depth int) []f
 			squares[k] += (other[k] - theta[k]) * (other[k] - theta[k])
 		}
 	}
-	s.curve.Theta, s.curve.StdErr = theta, squares
 	for k := range squares {
-		s.curve.StdErr[k] = math.Sqrt(squares[k] * (groups - 1) / groups)
+		squares[k] = math.Sqrt(squares[k] * (groups - 1) / groups)
 	}
-	return s.curve, nil
+	c.Theta, c.StdErr, c.Shown, c.Clicked = theta, squares, c.Shown[:len(theta)], c.Clicked[:len(theta)]
+	return c, nil
 }
 
 func errTooLittle(clicks int) error {

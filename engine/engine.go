@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 
 	"kindred"
 	"kindred/api"
+	"kindred/debias"
 	"kindred/export"
 	"kindred/featurestore"
 	"kindred/format"
@@ -168,6 +170,21 @@ const StatisticsFolder = "features"
 // Exports returns where exports come from.
 func (e *Engine) Exports(features *featurestore.Service) export.Source {
 	return export.Source{Store: e.Store, Features: features}
+}
+
+// Positions estimates the position curve from all lists that were shown, by a
+// method, or if that is empty by the configured one, or else by all_pairs.
+func (e *Engine) Positions(ctx context.Context, method train.PositionMethod) (train.PositionMethod, debias.Curve, error) {
+	settings, err := e.trainSettings(nil)
+	if err == nil {
+		err = e.CatchUp(ctx, nil)
+	}
+	if err != nil {
+		return "", debias.Curve{}, err
+	}
+	settings.Positions = cmp.Or(method, settings.Positions, train.AllPairsPositions)
+	curve, err := train.Positions(ctx, settings, source{e.Store})
+	return settings.Positions, curve, err
 }
 
 // Features returns the feature store of the folder, for commands: it answers

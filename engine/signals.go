@@ -126,7 +126,7 @@ func (c *Config) validateSignals() error {
 }
 
 func (s *SignalsConfig) validate(path string) error {
-	methods := []train.PositionMethod{train.AllPairsPositions, train.RandomisedPositions}
+	methods := train.PositionMethods()
 	switch {
 	case s.Debias.Estimate == train.NoPositions:
 	case !slices.Contains(methods, s.Debias.Estimate):

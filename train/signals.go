@@ -7,7 +7,6 @@ import (
 
 	"kindred"
 	"kindred/dataset"
-	"kindred/debias"
 	"kindred/eval"
 )
 
@@ -154,79 +153,4 @@ func (p past) ScanEvents(ctx context.Context, fn func(*kindred.Event) error) err
 		}
 		return fn(e)
 	})
-}
-
-// PositionMethod says how a position curve is estimated; empty: not at all.
-type PositionMethod string
-
-// The methods; see debias.
-const (
-	NoPositions         PositionMethod = ""
-	AllPairsPositions   PositionMethod = "all_pairs"
-	RandomisedPositions PositionMethod = "randomised"
-)
-
-// Exposures is where training finds the lists that were shown.
-type Exposures interface {
-	ScanExposures(ctx context.Context, fn func(*kindred.Exposure) error) error
-}
-
-// estimatePositions estimates the position curve from the lists shown and what
-// was done with their items before the cut, if there is one, and makes the
-// settings weigh by it. An event belongs to the list of its request id. Every
-// kind but impression, search, refund and dislike is a click. Memory: 8 bytes
-// an event with a request id, and 16 a shown item.
-func (r *run) estimatePositions(ctx context.Context) error {
-	if r.Positions == NoPositions {
-		return nil
-	}
-	r.progress(Progress{Step: "estimating position bias"})
-	clicked := map[uint64]bool{}
-	err := r.from.ScanEvents(ctx, func(e *kindred.Event) error {
-		switch e.Kind { //nolint:exhaustive // every other kind is a click
-		case kindred.Impression, kindred.Search, kindred.Refund, kindred.Dislike:
-			return nil
-		}
-		if e.RequestID != "" && e.Item != "" && !e.Verdict.Has(r.Dataset.Refuse) && (r.Cut.IsZero() || e.Time.Before(r.Cut)) {
-			clicked[hash(e.RequestID, string(e.Item))] = true
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var shown debias.Impressions
-	err = r.Exposures.ScanExposures(ctx, func(x *kindred.Exposure) error {
-		if !r.Cut.IsZero() && !x.Time.Before(r.Cut) {
-			return nil
-		}
-		for n, item := range x.Items {
-			shown.Add(hash(string(x.User), string(item)), n+1, clicked[hash(x.RequestID, string(item))])
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	estimate := shown.AllPairs
-	if r.Positions == RandomisedPositions {
-		estimate = shown.Randomised
-	}
-	curve, err := estimate()
-	if err != nil {
-		return err
-	}
-	r.result.Positions, r.Dataset.Debias.Curve = &curve, curve.Theta
-	return nil
-}
-
-// hash is FNV-1a of two texts, told apart by a zero between.
-func hash(a, b string) uint64 {
-	h := uint64(14695981039346656037)
-	for _, text := range [...]string{a, "\x00", b} {
-		for i := range len(text) {
-			h = (h ^ uint64(text[i])) * 1099511628211
-		}
-	}
-	return h
 }

@@ -14,12 +14,13 @@ import (
 // evaluateCmd judges models. Each protocol of the field is a command of its
 // own; ranking is meant where none is named.
 type evaluateCmd struct {
-	Ranking evaluateRankingCmd `cmd:"" default:"withargs" help:"Rank all items for every user, on what is stored or on files you name."`
-	Cold    evaluateColdCmd    `cmd:"" help:"Recommend items and to users that models never saw, from their attributes."`
-	Next    evaluateNextCmd    `cmd:"" help:"Rank all items as what comes next in sequences or sessions of files you name."`
-	Rows    evaluateRowsCmd    `cmd:"" help:"Judge rankers on files of labelled rows (libsvm, libffm, CSV), and predict."`
-	Signals evaluateSignalsCmd `cmd:"" help:"Compare ways to weigh events, those of training.signals in kindred.yaml, on what is stored."`
-	Ratings evaluateRatingsCmd `cmd:"" help:"Predict ratings on files you name: RMSE and MAE, by folds or on a given test."`
+	Ranking   evaluateRankingCmd   `cmd:"" default:"withargs" help:"Rank all items for every user, on what is stored or on files you name."`
+	Cold      evaluateColdCmd      `cmd:"" help:"Recommend items and to users that models never saw, from their attributes."`
+	Next      evaluateNextCmd      `cmd:"" help:"Rank all items as what comes next in sequences or sessions of files you name."`
+	Rows      evaluateRowsCmd      `cmd:"" help:"Judge rankers on files of labelled rows (libsvm, libffm, CSV), and predict."`
+	Positions evaluatePositionsCmd `cmd:"" help:"Estimate how likely each place of a list is looked at, from the lists shown."`
+	Signals   evaluateSignalsCmd   `cmd:"" help:"Compare ways to weigh events, those of training.signals in kindred.yaml, on what is stored."`
+	Ratings   evaluateRatingsCmd   `cmd:"" help:"Predict ratings on files you name: RMSE and MAE, by folds or on a given test."`
 }
 
 type evaluateRankingCmd struct {

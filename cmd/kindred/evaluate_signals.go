@@ -61,15 +61,3 @@ func printSignals(out *output, r *train.SignalsResult) {
 		out.printf("\nbest: %s %s\n", r.Judged[0].Name, chosen)
 	}
 }
-
-// printPositions prints a position curve that training estimated.
-func printPositions(out *output, r *train.Result) {
-	if r.Positions == nil {
-		return
-	}
-	out.printf("places looked at, of %s items shown and %s clicked: ", count(r.Positions.Impressions), count(r.Positions.Clicks))
-	for k, theta := range r.Positions.Theta {
-		out.printf("%s%.2f ± %.2f", strings.Repeat(", ", min(k, 1)), theta, 2*r.Positions.StdErr[k])
-	}
-	out.printf("\n\n")
-}

@@ -109,7 +109,10 @@ func printTrained(out *output, r *train.Result) {
 		printSignals(out, r.Signals)
 		out.printf("\n")
 	}
-	printPositions(out, r)
+	if r.Positions != nil {
+		out.printf("how likely places are looked at, before %s\n", r.Cut.Format("2006-01-02 15:04"))
+		printPositions(out, r.Positions)
+	}
 	printJudged(out, r)
 	out.printf("\n")
 	printChecks(out, r.Checks)
