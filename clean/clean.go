@@ -47,6 +47,7 @@ type Judge struct {
 	users    users
 	meetings meetings
 	shown    audience
+	zero     zero
 }
 
 // NewJudge returns a judge at the beginning of the log. Settings must be
@@ -88,6 +89,10 @@ func (j *Judge) Judge(in Input, found *Found) {
 	if reasons&kindred.Misdated != 0 {
 		found.mark(in.Seq, reasons)
 		return // what goes by times would go wrong
+	}
+	if j.isNobody(&in, found) {
+		found.mark(in.Seq, reasons)
+		return
 	}
 	at := moment{seq: in.Seq, time: e.Time.UnixMilli(), user: hashOf(string(e.User)), item: hashOf(string(e.Item))}
 	at.said = saidOf(e.Context)

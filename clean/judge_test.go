@@ -42,13 +42,13 @@ func verdictsOf(rows []sim.Row, found *clean.Found) ([]kindred.Verdict, map[kind
 	for _, m := range found.Marks {
 		verdicts[m.Seq-1] |= m.Reasons
 	}
+	flags := map[kindred.UserID]kindred.Verdict{}
 	for _, f := range found.Flags {
 		why[f.User] = f.Why
+		flags[f.User] |= f.Reasons
 	}
 	for i := range rows {
-		if why[rows[i].Event.User] != "" {
-			verdicts[i] |= kindred.Bot
-		}
+		verdicts[i] |= flags[rows[i].Event.User]
 	}
 	return verdicts, why
 }

@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/zeebo/xxh3"
@@ -23,6 +24,38 @@ func (j *Judge) isPlaceholder(id string) bool {
 		return false
 	}
 	return j.names[strings.ToLower(strings.TrimSpace(id))]
+}
+
+// zero is what the user "0" did, beside all users.
+type zero struct {
+	events, all uint64
+	isNobody    bool // flagged
+}
+
+const (
+	zeroEvents = 100 // before they say something
+	zeroTimes  = 20  // as many events as users have on average are not one person's
+)
+
+// isNobody says whether an event is of user "0" and that stands for nobody, as
+// where guests have it: where numbers begin at 0, it is the first and does
+// about as much as others.
+func (j *Judge) isNobody(in *Input, found *Found) bool {
+	z := &j.zero
+	z.all++
+	if !j.settings.Placeholders.On || in.Event.User != "0" {
+		return false
+	}
+	z.events++
+	users := uint64(len(j.users.slots))
+	if !z.isNobody && z.events >= zeroEvents && z.events*users > zeroTimes*z.all {
+		z.isNobody = true
+		found.Flags = append(found.Flags, kindred.Flag{
+			Seq: in.Seq, User: in.Event.User, Reasons: kindred.Placeholder,
+			Why: fmt.Sprintf("%d of %d events, which is not one person's of %d", z.events, z.all, users),
+		})
+	}
+	return z.isNobody
 }
 
 // maxMeetings is how many meetings are remembered to find what repeats them.

@@ -33,8 +33,8 @@ type Misdated struct {
 }
 
 // Placeholders finds what programs write where they know no name. Names are
-// compared in lower case; those made of zeros and hyphens alone are always
-// placeholders.
+// compared in lower case; those made of several zeros and hyphens alone are
+// always placeholders, and so is a user 0 who does more than a person can.
 type Placeholders struct {
 	On    bool     `yaml:"on" json:"on"`
 	Names []string `yaml:"names" json:"names"`
@@ -88,7 +88,7 @@ func Defaults() Settings {
 	return Settings{
 		Misdated: Misdated{On: true, Future: 5 * time.Minute},
 		Placeholders: Placeholders{On: true, Names: []string{
-			"-", "-1", "0", "(none)", "(not set)", "[object object]", "anonymous", "guest", "n/a", "nan", "nil", "none", "null",
+			"-", "-1", "(none)", "(not set)", "[object object]", "anonymous", "guest", "n/a", "nan", "nil", "none", "null",
 			"test", "undefined", "unknown",
 		}},
 		NearDuplicate: NearDuplicate{On: true, Windows: map[kindred.Kind]time.Duration{
@@ -130,7 +130,7 @@ func (s *Settings) Validate() error {
 }
 
 // rulesVersion changes whenever the same settings come to other verdicts.
-const rulesVersion = 1
+const rulesVersion = 2
 
 // Rules names what verdicts are made by: this code and these settings.
 func (s *Settings) Rules() string {

@@ -13,7 +13,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot; the last eight are a hash
 // of all before.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // codec writes numbers to a buffer, or reads them from it: one description of
 // what is kept serves both ways.
@@ -123,10 +123,16 @@ func (j *Judge) code(c *codec) {
 	c.u64(&sum)
 	j.shown = audience{with: uint32(sum >> 32), without: uint32(sum)} //nolint:gosec // two halves
 
+	c.u64(&j.zero.events)
+	c.u64(&j.zero.all)
+	var none uint8
+	c.flags(&none, &j.zero.isNobody)
+
 	const userBytes, meetingBytes = 160, 24
 	n := c.length(len(j.users.slots), userBytes, maxUsers)
 	j.users.slots = slices.Grow(j.users.slots, n)[:n]
 	c.place(&j.users.hand, n)
+	c.place(&j.users.sweep, n)
 	for i := range j.users.slots {
 		j.users.slots[i].code(c)
 	}

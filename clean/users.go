@@ -53,6 +53,7 @@ type users struct {
 	slots []user
 	place map[uint64]int32
 	hand  int
+	sweep int // whose session is looked at next
 }
 
 func newUsers() users { return users{place: map[uint64]int32{}} }
@@ -113,17 +114,36 @@ func (j *Judge) visit(u *user, e *kindred.Event, at *moment, found *Found) (reas
 	if j.settings.Accidental.On && e.Kind != kindred.Impression {
 		reasons = j.glance(u, e, at, found)
 	}
+	j.sweep(at.time, found)
 	return reasons
+}
+
+// sweep looks at some users, one after the other, who may have left for good:
+// a session has ended when the log is two gaps further, the second of them for
+// events that come late.
+func (j *Judge) sweep(now int64, found *Found) {
+	if !j.settings.Abandoned.On {
+		return
+	}
+	const some = 4
+	for range some {
+		u := &j.users.slots[j.users.sweep]
+		j.users.sweep = (j.users.sweep + 1) % len(j.users.slots)
+		if now-u.last > 2*j.settings.SessionGap.Milliseconds() {
+			j.abandon(u, found)
+		}
+	}
 }
 
 // abandon marks the events of a session that has ended.
 func (j *Judge) abandon(u *user, found *Found) {
-	if !j.settings.Abandoned.On || u.isBusy || int(u.visited) >= j.settings.Abandoned.Events {
+	if !j.settings.Abandoned.On || u.visited == 0 || u.isBusy || int(u.visited) >= j.settings.Abandoned.Events {
 		return
 	}
 	for _, seq := range u.session[:u.visited] {
 		found.mark(seq, kindred.AbandonedSession)
 	}
+	u.visited = maxCount // once
 }
 
 // glance marks views that were left at once.

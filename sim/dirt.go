@@ -22,6 +22,11 @@ type Dirt struct {
 	DoubleClicks float64 // part of the views that are told twice
 	Misdated     float64 // part of the events whose time lies hours ahead of their arrival
 	Placeholders float64 // part of the events whose user or item is none
+	Glances      float64 // part of the views before which another item was opened and left at once
+	Bounces      int     // further visits, of further users, that end with one view or click
+	Readers      int     // further people of whom all lists are told, as impressions, and what they clicked
+	Followers    int     // further people who click as much, from mails, and were shown nothing
+	Clickers     int     // further programs that were shown nothing, and click nearly on the beat
 }
 
 // Row is an event as it arrives, and what is wrong with it. Of two that are
@@ -63,6 +68,7 @@ func (s *Shop) Dirty(d Dirt) []Row {
 			}
 		}
 	}
+	rows = append(rows, s.visits(rng, &d)...)
 	slices.SortStableFunc(rows, func(a, b Row) int { return a.Arrived.Compare(b.Arrived) })
 	for n := range rows {
 		rows[n].Event.ID = cmp.Or(rows[n].Event.ID, "dirt-"+strconv.Itoa(n))
@@ -93,6 +99,8 @@ func (s *Shop) soil(rng *rand.Rand, d *Dirt, row Row) []Row {
 			e.Item = kindred.ItemID(none)
 		}
 		row.Truth = kindred.Placeholder
+	case x < d.DoubleClicks+d.Misdated+d.Placeholders+d.Glances && e.Kind == kindred.View:
+		return []Row{s.glance(rng, row), row}
 	}
 	return []Row{row}
 }
