@@ -131,8 +131,13 @@ func (w *Weighing) Weigh(items []int32, weights []float32) {
 
 // weigh turns all weights into confidence.
 func (x *Interactions) weigh(s *Settings) {
-	x.Weighing = newWeighing(s, x.ByUser)
+	x.weighBy(newWeighing(s, x.ByUser))
+}
+
+// weighBy is weigh as it was learned from other interactions.
+func (x *Interactions) weighBy(w *Weighing) {
+	x.Weighing = w
 	for u := range x.ByUser.Rows() {
-		x.Weighing.Weigh(x.ByUser.Row(u))
+		w.Weigh(x.ByUser.Row(u))
 	}
 }

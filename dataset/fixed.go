@@ -31,9 +31,13 @@ type Fixed struct {
 	Users, Items *Dict
 	// CountRepeats lets what the history holds be relevant again.
 	CountRepeats bool
-	parts        [HistoryPart + 1][]pair
+	// Signals say what becomes of summed weights, and what stands for missing
+	// attributes; what single events weigh is for whoever adds them.
+	Signals Settings
+	parts   [HistoryPart + 1][]pair
 
 	catalogue, people described
+	weighing          *Weighing // learned by Build
 }
 
 // NewFixed returns an empty split.
@@ -72,11 +76,15 @@ func (f *Fixed) Add(part Part, user, item string, weight float32, time int64) {
 // pairs only, as without them the histories say as much.
 func (f *Fixed) Build() (train *Interactions, validation, test []Case) {
 	train = f.interactions(f.parts[TrainPart])
-	train.ItemFeatures, train.UserFeatures = f.catalogue.features(f.Items, nil), f.people.features(f.Users, nil)
+	missing := f.Signals.Missing
+	train.ItemFeatures, train.UserFeatures = f.catalogue.features(f.Items, missing), f.people.features(f.Users, missing)
+	train.weigh(&f.Signals)
+	f.weighing = train.Weighing
 	known := train
 	if past := f.parts[HistoryPart]; len(past) > 0 {
 		known = f.interactions(slices.Concat(f.parts[TrainPart], past))
 		known.UserFeatures = train.UserFeatures
+		known.weighBy(f.weighing)
 	}
 	return train, f.cases(known, ValidationPart), f.cases(known, TestPart)
 }

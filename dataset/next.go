@@ -20,13 +20,13 @@ const (
 // goes on from what the user did in training and HistoryPart, which is never
 // asked for; its events stand in the order of time, equal times as they were
 // added. Where repeats do not count, beginnings whose next item they hold are
-// left out and counted.
+// left out and counted. It follows Build.
 //
 // Cost: views of one copy of the sequences; where a sequence returns to an
 // item, a copy of each beginning after that.
 func (f *Fixed) Next(part Part, prefixes Prefixes) (cases []Case, repeats int) {
 	sequence, starts, known := f.continued(part)
-	people := f.people.features(f.Users, nil)
+	people := f.people.features(f.Users, f.Signals.Missing)
 	b := beginnings{last: make(map[int32]int)}
 	for u, n := range known {
 		mine := sequence[starts[u]:starts[u+1]]
@@ -43,6 +43,10 @@ func (f *Fixed) Next(part Part, prefixes Prefixes) (cases []Case, repeats int) {
 				continue
 			}
 			c := Case{User: int32(u), History: b.first(at), Relevant: b.items[at : at+1 : at+1]}
+			if f.weighing != nil {
+				c.History.Weights = slices.Clone(c.History.Weights)
+				f.weighing.Weigh(c.History.Items, c.History.Weights)
+			}
 			c.History.Features, c.History.FeatureValues = people.Row(u)
 			cases = append(cases, c)
 		}

@@ -109,15 +109,28 @@ func DefaultConfig(dir string) Config {
 	}
 }
 
-// LoadConfig reads the configuration of a state folder, and reports every
-// fault in it at once.
+// LoadConfig reads the configuration of a state folder, if it has one, and
+// reports every fault in it at once.
 func LoadConfig(dir string) (Config, error) {
-	cfg := DefaultConfig(dir)
 	path := filepath.Join(dir, ConfigFile)
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return cfg, fmt.Errorf("engine: reading %s: %w", path, err)
+		return DefaultConfig(dir), fmt.Errorf("engine: reading %s: %w", path, err)
 	}
+	return parseConfig(dir, path, data)
+}
+
+// ReadConfig is LoadConfig of a file that must be there, for no folder.
+func ReadConfig(path string) (Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("engine: reading %s: %w", path, err)
+	}
+	return parseConfig("", path, data)
+}
+
+func parseConfig(dir, path string, data []byte) (Config, error) {
+	cfg := DefaultConfig(dir)
 	if len(bytes.TrimSpace(data)) > 0 {
 		decoder := yaml.NewDecoder(bytes.NewReader(data))
 		decoder.KnownFields(true)

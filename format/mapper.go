@@ -38,7 +38,7 @@ func aliases(field string) ([]string, bool) {
 		"event_id": "eventid", "user": "user userid customer customerid visitor visitorid reviewerid uid",
 		"item": "item itemid product productid movie movieid sku asin stockcode", "kind": "kind event eventtype action type",
 		"value": "value eventvalue rating stars score quantity", "time": "time timestamp ts date datetime eventtime invoicedate",
-		"session": "session sessionid invoiceno", "request_id": "requestid", "position": "position", "context": "context", "verdict": "verdict",
+		"session": "session sessionid invoiceno", "request_id": "requestid", "position": "position", "propensity": "propensity", "context": "context", "verdict": "verdict",
 		"title": "title movietitle name description", "categories": "categories category genres genre producttype googleproductcategory", "price": "price unitprice",
 		"group": "group itemgroupid itemgroup variantof parent parentid", "sale_price": "saleprice", "stock": "stock inventory stockquantity",
 		"backorder": "backorder", "availability": "availability",

@@ -19,12 +19,14 @@ type Pair struct {
 	Session    string  // "" if not given
 	Value      float64 // 1 if not given
 	Time       int64   // unix seconds or as given; the place in the user's line for sequences
+	Position   int     // place in the list that it was seen in, from 1; 0 if not given
+	Propensity float64 // how likely it was looked at; 0 if not given
 }
 
 // ReadPairs reads a file of layout adjacency ("user item item …"), sequence
 // (the same, in order of time), triples ("user item [rating] [time]" between
 // tabs, commas, :: or spaces, with or without a header, which may also name a
-// session), recbole, jsonl (an object a line with the keys that a header has,
+// session, a position and a propensity), recbole, jsonl (an object a line with the keys that a header has,
 // or with a list of items), or auto. Errors name the line.
 func ReadPairs(path, layout string, fn func(Pair) error) error {
 	if !slices.Contains([]string{"", "auto", "adjacency", "sequence", "triples", "recbole", "jsonl"}, layout) {
@@ -38,7 +40,7 @@ func ReadPairs(path, layout string, fn func(Pair) error) error {
 	if layout == "" || layout == "auto" {
 		layout = guessLayout(f)
 	}
-	r := pairReader{at: [5]int{0, 1, 2, 3, -1}, fn: fn}
+	r := pairReader{at: columns[int]{0, 1, 2, 3, -1, -1, -1}, fn: fn}
 	var buf []byte
 	for number := 1; ; number++ {
 		line, tooLong, err := f.line(buf)
@@ -98,9 +100,18 @@ func guessLayout(f *file) string {
 	return "adjacency"
 }
 
+// columns are those of user, item, value, time, session, position and
+// propensity.
+type columns[T any] [7]T
+
 type pairReader struct {
-	at [5]int // columns of user, item, value, time, session
+	at columns[int]
 	fn func(Pair) error
+}
+
+// pairFields are what columns are of.
+func pairFields() columns[string] {
+	return columns[string]{"user", "item", "value", "time", "session", "position", "propensity"}
 }
 
 func (r *pairReader) line(line, layout string, number int) error {
@@ -142,8 +153,8 @@ func cut(line string) []string {
 // header takes the columns from a first line that names an item, and a user or
 // a session.
 func (r *pairReader) header(cells []string) bool {
-	at := [5]int{-1, -1, -1, -1, -1}
-	for k, field := range []string{"user", "item", "value", "time", "session"} {
+	var at columns[int]
+	for k, field := range pairFields() {
 		names, _ := aliases(field)
 		at[k] = slices.IndexFunc(cells, func(cell string) bool {
 			name, _, _ := strings.Cut(cell, ":")
@@ -161,28 +172,28 @@ func (r *pairReader) header(cells []string) bool {
 }
 
 func (r *pairReader) triple(cells []string) error {
-	get := func(k int) string {
-		if at := r.at[k]; at >= 0 && at < len(cells) {
-			return strings.TrimSpace(cells[at])
+	var row columns[string]
+	for k, at := range r.at {
+		if at >= 0 && at < len(cells) {
+			row[k] = strings.TrimSpace(cells[at])
 		}
-		return ""
 	}
-	return r.pair(get(0), get(1), get(2), get(3), get(4))
+	return r.pair(row)
 }
 
 // pair takes a pair as it is written.
-func (r *pairReader) pair(user, item, value, when, session string) error {
-	p := Pair{User: user, Item: item, Session: session, Value: 1}
+func (r *pairReader) pair(row columns[string]) error {
+	p := Pair{User: row[0], Item: row[1], Session: row[4], Value: 1}
 	if p.User == "" || p.Item == "" {
 		return kindred.Errorf(kindred.Invalid, "needs a user and an item")
 	}
 	var bad *Reject
-	if value != "" {
-		if p.Value, bad = number(value, "rating"); bad != nil {
+	if row[2] != "" {
+		if p.Value, bad = number(row[2], "rating"); bad != nil {
 			return kindred.Errorf(kindred.Invalid, "%s", bad.Detail)
 		}
 	}
-	if when != "" {
+	if when := row[3]; when != "" {
 		x, bad := number(when, "time")
 		if date, err := parseTime(when); bad != nil && err == nil {
 			x, bad = float64(date.Unix()), nil
@@ -192,7 +203,28 @@ func (r *pairReader) pair(user, item, value, when, session string) error {
 		}
 		p.Time = int64(x)
 	}
+	if err := p.seen(row[5], row[6]); err != nil {
+		return err
+	}
 	return r.fn(p)
+}
+
+// seen takes where the item was seen, as it is written.
+func (p *Pair) seen(position, propensity string) error {
+	var bad *Reject
+	if position != "" {
+		x, bad := number(position, "position")
+		if bad != nil || x != math.Trunc(x) || x < 0 || x > math.MaxInt32 {
+			return kindred.Errorf(kindred.Invalid, "position %q is no place in a list (use 1 for the first)", position)
+		}
+		p.Position = int(x)
+	}
+	if propensity != "" {
+		if p.Propensity, bad = number(propensity, "propensity"); bad != nil || !(p.Propensity > 0 && p.Propensity <= 1) {
+			return kindred.Errorf(kindred.Invalid, "propensity %q is no probability (use more than 0, up to 1)", propensity)
+		}
+	}
+	return nil
 }
 
 // object takes a line that is a JSON object: a pair, or the pairs of a list of
@@ -218,16 +250,20 @@ func (r *pairReader) object(line string) error {
 		}
 		return ""
 	}
-	user, session := fmt.Sprint(get("user")), fmt.Sprint(get("session"))
-	if user == "" {
-		user = session
+	var row columns[string]
+	for k, field := range pairFields() {
+		row[k] = fmt.Sprint(get(field))
+	}
+	if row[0] == "" {
+		row[0] = row[4]
 	}
 	list, many := get("item").([]any)
 	if !many {
-		return r.pair(user, fmt.Sprint(get("item")), fmt.Sprint(get("value")), fmt.Sprint(get("time")), session)
+		return r.pair(row)
 	}
 	for k, item := range list {
-		if err := r.pair(user, fmt.Sprint(item), "", strconv.Itoa(k+1), session); err != nil {
+		one := columns[string]{row[0], fmt.Sprint(item), "", strconv.Itoa(k + 1), row[4]}
+		if err := r.pair(one); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,10 @@ func TestReadPairs(t *testing.T) {
 		"objects":              {"auto", `{"user":7,"item":"i","rating":2.5,"time":12}` + "\n\n" + `{"item":"j","session":"s"}`, "7i=2.5@12 s/sj=1@0"},
 		"objects of lists":     {"auto", `{"session_id":"s","items":[5,"j",5]}` + "\n", "s/s5=1@1 s/sj=1@2 s/s5=1@3"},
 		"object without item":  {"jsonl", `{"user":7}`, "error: format: FILE:1: needs a user and an item"},
+		"seen":                 {"auto", "user,item,position,propensity\nu,i,3,0.5\nu,j,,\n", "ui=1@0#3/0.5 uj=1@0"},
+		"seen, in objects":     {"jsonl", `{"user":"u","item":"i","position":2,"propensity":0.25}`, "ui=1@0#2/0.25"},
+		"bad position":         {"auto", "user,item,position\nu,i,1.5\n", `error: format: FILE:2: position "1.5" is no place in a list (use 1 for the first)`},
+		"bad propensity":       {"auto", "user,item,propensity\nu,i,0\n", `error: format: FILE:2: propensity "0" is no probability (use more than 0, up to 1)`},
 		"no object":            {"jsonl", `[7]`, "error: format: FILE:1: is no JSON object: json: cannot unmarshal array into Go value of type map[string]interface {}"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +51,11 @@ func TestReadPairs(t *testing.T) {
 				if p.Session != "" {
 					p.User += "/" + p.Session
 				}
-				got = append(got, fmt.Sprintf("%s%s=%v@%d", p.User, p.Item, p.Value, p.Time))
+				text := fmt.Sprintf("%s%s=%v@%d", p.User, p.Item, p.Value, p.Time)
+				if p.Position != 0 || p.Propensity != 0 {
+					text += fmt.Sprintf("#%d/%g", p.Position, p.Propensity)
+				}
+				got = append(got, text)
 				return nil
 			})
 			if err != nil {

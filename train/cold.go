@@ -34,7 +34,7 @@ func NewCold() *Cold { return &Cold{users: dataset.NewDict(), items: dataset.New
 // Add puts in a user's meeting with an item. time is any number that grows with
 // time.
 func (x *Cold) Add(user, item string, time int64) {
-	x.meetings = append(x.meetings, meeting{index(x.users, user), index(x.items, item), time})
+	x.meetings = append(x.meetings, meeting{index(x.users, user), index(x.items, item), time, 1})
 }
 
 // Describe takes in what is said of items and users; those nobody met, or who

@@ -24,12 +24,14 @@ type Explicit struct {
 	cold         int               // users left out by Split
 	described    []*kindred.Item
 	people       []*kindred.User
+	signals      dataset.Settings
 }
 
-// meeting is a user with an item, in 16 bytes.
+// meeting is a user with an item, in 24 bytes.
 type meeting struct {
 	user, item int32
 	time       int64
+	weight     float32 // 0: teaches nothing
 }
 
 // NewExplicit returns an Explicit without data.
@@ -38,7 +40,26 @@ func NewExplicit() *Explicit { return &Explicit{users: dataset.NewDict(), items:
 // Add puts a user's meeting with an item into a part. time is any number that
 // grows with time; meetings of equal time keep the order in which they came.
 func (x *Explicit) Add(part dataset.Part, user, item string, time int64) {
-	x.parts[part] = append(x.parts[part], meeting{index(x.users, user), index(x.items, item), time})
+	x.add(part, user, item, time, 1)
+}
+
+func (x *Explicit) add(part dataset.Part, user, item string, time int64, weight float32) {
+	x.parts[part] = append(x.parts[part], meeting{index(x.users, user), index(x.items, item), time, weight})
+}
+
+// Weigh says how pairs weigh that AddEvent adds from now on, what becomes of
+// the sums, and what stands for missing attributes.
+func (x *Explicit) Weigh(signals dataset.Settings) { x.signals = signals }
+
+// AddEvent is Add with the weight that an event has by the signals. What
+// teaches nothing by them is passed over as training and history, and asked for
+// in other parts all the same, so that all ways to weigh are asked alike.
+func (x *Explicit) AddEvent(part dataset.Part, e *kindred.Event, time int64) {
+	effect, amount := x.signals.Effect(e, func(kindred.ItemID) float64 { return 0 })
+	if effect != dataset.Adds {
+		amount = 0
+	}
+	x.add(part, string(e.User), string(e.Item), time, float32(amount))
 }
 
 // Describe takes in what is said of items and users; those of no part are left
@@ -87,10 +108,11 @@ type ExplicitSettings struct {
 
 // ExplicitResult is what Judge found.
 type ExplicitResult struct {
-	Users     int `json:"users"`
-	Items     int `json:"items"`
-	Training  int `json:"training"`   // meetings
-	ColdUsers int `json:"cold_users"` // left out by a chronological split
+	Users      int `json:"users"`
+	Items      int `json:"items"`
+	Training   int `json:"training"`              // meetings
+	ColdUsers  int `json:"cold_users"`            // left out by a chronological split
+	PassedOver int `json:"passed_over,omitempty"` // training pairs that teach nothing by the signals
 	// Left out of the test: beginnings whose next item is no news, and users
 	// without given candidates.
 	LeftOut    int      `json:"left_out,omitempty"`
@@ -124,6 +146,11 @@ func (x *Explicit) Judge(ctx context.Context, s ExplicitSettings, progress func(
 	r := ExplicitResult{
 		Users: x.users.Len(), Items: x.items.Len(), Training: len(x.parts[dataset.TrainPart]),
 		ColdUsers: x.cold, Metric: metric.String(),
+	}
+	for _, m := range x.parts[dataset.TrainPart] {
+		if m.weight == 0 {
+			r.PassedOver++
+		}
 	}
 	j := judge{metric: metric, ks: withCutoff(s.Ks, metric.K), progress: progress}
 	if s.CountRepeats {
@@ -161,7 +188,7 @@ func (x *Explicit) Judge(ctx context.Context, s ExplicitSettings, progress func(
 // on the cases of another part. It returns how many were left out of these.
 func (x *Explicit) prepare(j *judge, s *ExplicitSettings, last, on dataset.Part) (leftOut int) {
 	fixed := dataset.NewFixed()
-	fixed.CountRepeats = s.CountRepeats
+	fixed.CountRepeats, fixed.Signals = s.CountRepeats, x.signals
 	for _, id := range x.users.IDs() {
 		fixed.Users.Add(id)
 	}
@@ -171,7 +198,13 @@ func (x *Explicit) prepare(j *judge, s *ExplicitSettings, last, on dataset.Part)
 	clock := x.clock(s.Next)
 	add := func(from, to dataset.Part) {
 		for _, m := range x.parts[from] {
-			fixed.Add(to, x.users.ID(m.user), x.items.ID(m.item), 1, clock(m))
+			when, weight := clock(m), m.weight
+			if weight == 0 && from == on {
+				weight = 1
+			}
+			if weight > 0 {
+				fixed.Add(to, x.users.ID(m.user), x.items.ID(m.item), weight, when)
+			}
 		}
 	}
 	for part := range on {

@@ -78,7 +78,7 @@ func (x *Explicit) CrossValidate(ctx context.Context, f FoldSettings, s Explicit
 
 // fold returns the data with one fold as the test.
 func (x *Explicit) fold(f FoldSettings, fold int32) *Explicit {
-	y := &Explicit{users: x.users, items: x.items, given: x.given}
+	y := &Explicit{users: x.users, items: x.items, given: x.given, described: x.described, people: x.people, signals: x.signals}
 	all := x.parts[dataset.TrainPart]
 	if f.By == FoldInteractions {
 		for n, in := range dataset.Folds(len(all), f.K, f.Seed) {

@@ -24,6 +24,8 @@ type explicitFlags struct {
 	Items []string `help:"File of what is said of the items (MovieLens, CSV, JSON Lines, item2attributes.json); may be given several times." type:"existingfile" sep:"none"`
 	Users []string `help:"File of what is said of the users." type:"existingfile" sep:"none"`
 
+	Signals string `help:"A kindred.yaml whose kinds and signals say how training pairs weigh (each counts as a view, with its value, position and propensity), what becomes of the sums, and what stands for missing attributes. All pairs weigh 1 without." type:"existingfile"`
+
 	TestShare  float64 `help:"Share of --data that a split by time or by chance tests on." default:"0.1"`
 	ValidShare float64 `help:"Share kept for validation when there is no --valid: of --data in a split by time, else of each user's training items." default:"0.1"`
 	Refit      bool    `help:"Fit the chosen settings again on training and validation data together, before the test." default:"true" negatable:""`
@@ -74,6 +76,10 @@ func (f *explicitFlags) read(who func(format.Pair) (user string, time int64)) (*
 		f.Layout = guess
 	}
 	data := train.NewExplicit()
+	add, err := f.weighed(data)
+	if err != nil {
+		return nil, err
+	}
 	for _, file := range []struct {
 		path string
 		part dataset.Part
@@ -83,7 +89,7 @@ func (f *explicitFlags) read(who func(format.Pair) (user string, time int64)) (*
 		}
 		err := format.ReadPairs(file.path, f.Layout, func(p format.Pair) error {
 			user, time := who(p)
-			data.Add(file.part, user, p.Item, time)
+			add(file.part, user, time, &p)
 			return nil
 		})
 		if err != nil {
@@ -93,6 +99,34 @@ func (f *explicitFlags) read(who func(format.Pair) (user string, time int64)) (*
 	items, users, err := readDescriptions(f.Items, f.Users)
 	data.Describe(items, users)
 	return data, err
+}
+
+// weighed returns what adds a pair, by --signals if they are given.
+func (f *explicitFlags) weighed(data *train.Explicit) (add func(part dataset.Part, user string, time int64, p *format.Pair), err error) {
+	if f.Signals == "" {
+		return func(part dataset.Part, user string, time int64, p *format.Pair) { data.Add(part, user, p.Item, time) }, nil
+	}
+	cfg, err := engine.ReadConfig(f.Signals)
+	if err != nil {
+		return nil, err
+	}
+	signals := cfg.Dataset()
+	switch view := signals.Signals[kindred.View]; {
+	case cfg.Signals.Debias.Estimate != train.NoPositions:
+		return nil, kindred.Errorf(kindred.Invalid, "%s: debias.estimate needs lists that were shown, which files of pairs do not have (give debias.curve)", f.Signals)
+	case signals.HalfLife != 0:
+		return nil, kindred.Errorf(kindred.Invalid, "%s: half_life does not go with files of pairs, which may have no times (leave it out)", f.Signals)
+	case view.From != "" && view.From != dataset.ValueReading || view.Negative || view.Below == dataset.DislikeBelow:
+		return nil, kindred.Errorf(kindred.Invalid, "%s: signals.kinds.view: pairs of files have a value and nothing else, and reject nothing (leave from, negative and below out)", f.Signals)
+	}
+	data.Weigh(signals)
+	return func(part dataset.Part, user string, time int64, p *format.Pair) {
+		e := kindred.Event{User: kindred.UserID(user), Item: kindred.ItemID(p.Item), Kind: kindred.View, Value: p.Value, Position: p.Position}
+		if p.Propensity > 0 {
+			e.Context = fmt.Appendf(nil, `{"propensity":%g}`, p.Propensity)
+		}
+		data.AddEvent(part, &e, time)
+	}, nil
 }
 
 // split splits --data, or keeps some of --train for the choice of settings.
@@ -118,6 +152,9 @@ func printExplicit(out *output, r *train.ExplicitResult, cases string) {
 	out.printf("%s users, %s items, %s training interactions\n", count(r.Users), count(r.Items), count(r.Training))
 	if r.ColdUsers > 0 {
 		out.printf("%s users have no training data and are not judged on\n", count(r.ColdUsers))
+	}
+	if r.PassedOver > 0 {
+		out.printf("%s training pairs teach nothing by --signals and are passed over\n", count(r.PassedOver))
 	}
 	if r.LeftOut > 0 {
 		out.printf("%s %s are left out of the test: their next item is known already, or they have no --negatives\n", count(r.LeftOut), cases)
