@@ -19,6 +19,10 @@ type UserID string
 // ItemID names an item in the client's own words. At most MaxID bytes.
 type ItemID string
 
+// SessionGap is the pause that ends a visit where clients name no sessions: the
+// half hour that web statistics use. Cleaning may be told another.
+const SessionGap = 30 * time.Minute
+
 // Limits that hold for every door into the system.
 const (
 	MaxID         = 256     // bytes of an identifier

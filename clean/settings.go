@@ -97,7 +97,7 @@ func Defaults() Settings {
 		Bots:       Bots{On: true, Agents: true, PerMinute: 100, PerHour: 3000, Regularity: 0.15, Restless: 40, OneItem: 0.95, Unshown: 50},
 		Accidental: Accidental{Dwell: time.Second},
 		Abandoned:  Abandoned{Events: 2},
-		SessionGap: 30 * time.Minute,
+		SessionGap: kindred.SessionGap,
 	}
 }
 

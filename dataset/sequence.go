@@ -3,11 +3,14 @@ package dataset
 import (
 	"cmp"
 	"slices"
+	"time"
+
+	"kindred"
 )
 
-// basketGap is how many seconds a user pauses between two baskets where the
-// client names no sessions: the half hour that web statistics use.
-const basketGap = 30 * 60
+// EndsVisit says whether a pause of so many seconds ends a visit, and a basket,
+// where the client names no sessions.
+func EndsVisit(pause int64) bool { return pause > int64(kindred.SessionGap/time.Second) }
 
 // milliseconds is how many of a record's units of time are a second.
 const milliseconds = 1000
@@ -47,7 +50,7 @@ func startsBasket(a, b *record, perSecond int64) bool {
 	if a.session != none && b.session != none {
 		return a.session != b.session
 	}
-	return (b.time-a.time)/perSecond > basketGap
+	return EndsVisit((b.time - a.time) / perSecond)
 }
 
 func floorDiv(a, b int64) int64 {

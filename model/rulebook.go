@@ -42,9 +42,6 @@ func scopes() []string { return []string{"history", "basket"} }
 
 const latestBasket scope = 1
 
-// basketGap is the pause in seconds that ends a basket.
-const basketGap = 30 * 60
-
 // newRuleBook writes rules, in the order in which they are kept, into a book.
 func newRuleBook(a *Rules, baskets int32, held []int32, rules []Rule) *RuleBook {
 	m := &RuleBook{
@@ -126,7 +123,7 @@ func (m *RuleBook) have(history *dataset.History) []int32 {
 	items := history.Items
 	if steps, times := history.Events(); m.scope == latestBasket && times != nil {
 		from := max(0, len(steps)-1)
-		for from > 0 && times[from]-times[from-1] <= basketGap {
+		for from > 0 && !dataset.EndsVisit(times[from]-times[from-1]) {
 			from--
 		}
 		items = steps[from:]
