@@ -48,7 +48,7 @@ func (c *Collector) AddItem(item *kindred.Item) {
 		}
 	}
 	if f := c.items.of(key); f != nil {
-		f.name, f.known, f.updated = item.ID, true, updated
+		f.name, f.known, f.updated, f.price = item.ID, true, updated, priceBin(item.Cost())
 		if !item.AvailableFrom.IsZero() {
 			f.from = item.AvailableFrom.UnixMilli()
 		}

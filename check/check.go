@@ -54,6 +54,8 @@ type Settings struct {
 	Window       time.Duration   // what "lately" means for drift, in whole days; 0: 7 days
 	Rules        map[string]Rule // by check
 	Expectations []Expectation
+	// TrainedTo is when the data of the live model end; zero: none is live.
+	TrainedTo time.Time
 	// Refuse are the verdicts of which training takes no events; 0: all but
 	// the informational.
 	Refuse kindred.Verdict

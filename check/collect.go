@@ -88,6 +88,7 @@ type itemFacts struct {
 	from, until      int64   // availability; 0: open
 	updated          int64
 	shelf            uint8 // bucket of its first category
+	price            uint8 // see priceBin
 }
 
 // userFacts is what is known of a user.
@@ -300,6 +301,7 @@ func (c *Collector) addRepeat(e *kindred.Event, key uint64, at int64) {
 		}
 	}
 	if e.ID != "" {
+		c.events.identified++
 		if n := c.ids.of(hashOf(e.ID)); n != nil {
 			*n++
 			if *n == 2 {

@@ -63,16 +63,18 @@ const (
 	valueBins    = 32
 	positionBins = 16
 	shelfBins    = 64
+	priceBins    = 32 // doublings, from 1/16
 	hoursADay    = 24
 )
 
-// dayFacts is what happened on a day: some 900 bytes.
+// dayFacts is what happened on a day: some 1,000 bytes.
 type dayFacts struct {
 	events    int64
 	kinds     [maxKinds]int32
 	values    [valuedKinds][valueBins]int32
 	positions [positionBins]int32
 	shelves   [shelfBins]int32
+	prices    [priceBins]int32
 	hours     [hoursADay]int32
 }
 
@@ -86,6 +88,7 @@ type eventFacts struct {
 	first, last int64               // not in the future
 
 	future, ancient, search              int64
+	identified                           int64 // with an ID
 	inSession, anonymous                 int64
 	placed, placeable                    int64 // with a position, of those seen in a list
 	unavailable, unavailableOf           int64
@@ -257,6 +260,9 @@ func (f *eventFacts) note(e *kindred.Event, item *itemFacts, at int64) {
 		return
 	}
 	d.shelves[item.shelf]++
+	if item.price > 0 {
+		d.prices[item.price-1]++
+	}
 	f.availability(e, kind, item, at)
 }
 
@@ -281,6 +287,14 @@ func valueBin(x float64) int {
 		return int(max(2*x, 0))
 	}
 	return min(21+math.Ilogb(x/10), valueBins-1)
+}
+
+// priceBin bins prices by doubling, from 1; 0 is none.
+func priceBin(price float64) uint8 {
+	if !(price > 0) {
+		return 0
+	}
+	return uint8(1 + min(max(math.Ilogb(price)+4, 0), priceBins-1)) //nolint:gosec // 1 to 32
 }
 
 func floorDiv(a, b int64) int64 { return (a - floorMod(a, b)) / b }

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -13,13 +14,13 @@ func identifierChecks() []Check {
 		{
 			Name: "event_id_repeated", Group: group, Severity: Warning, Unit: unitShare, Figure: "events whose identifier another has, of all",
 			Meaning: "of events with one identifier only the first is stored", Advice: "give each event an identifier of its own, and the same again only to send it again",
-			find: func(c *Collector) finding { return repeated(c.ids, c.events.sameID) },
+			find: func(c *Collector) finding { return repeated(c.ids, c.events.identified, c.events.sameID) },
 		},
 		{
 			Name: "event_repeated", Group: group, Severity: Warning, Limit: 0.002, Unit: unitShare,
 			Figure:  "events equal to another in user, item, kind, value and time, of all",
 			Meaning: "what was reported twice counts twice", Advice: "send an event_id made from what happened, such as order and line; turn cleaning on",
-			find: func(c *Collector) finding { return repeated(c.contents, c.events.repeats) },
+			find: func(c *Collector) finding { return repeated(c.contents, c.events.count, c.events.repeats) },
 		},
 		{
 			Name: "user_placeholder", Group: group, Severity: Warning, Limit: 0, ErrorAbove: 0.5, Unit: unitShare,
@@ -67,7 +68,7 @@ func identifierChecks() []Check {
 }
 
 // repeated is how many of a sample's rows came again.
-func repeated(s *sample[int64], found examples) finding {
+func repeated(s *sample[int64], events int64, found examples) finding {
 	var again, all int64
 	for _, n := range s.values {
 		again += *n - 1
@@ -76,7 +77,9 @@ func repeated(s *sample[int64], found examples) finding {
 	if all == 0 {
 		return skip("there are no events")
 	}
-	return of(s.scale(again), s.scale(all), found)
+	f := of(again, all, found)
+	f.count, f.of = int64(math.Round(f.figure*float64(events))), events
+	return f
 }
 
 func namesOfItems(c *Collector) (names []string) {

@@ -1,9 +1,11 @@
 package check_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -54,6 +56,11 @@ func planted() map[string]func(*data) {
 		"volume_hours":     func(d *data) { d.drop(func(e *kindred.Event) bool { return d.yesterday(e) && e.Time.Hour() >= 15 }) },
 		"drift_kinds":      func(d *data) { d.lately(kindred.View, func(_ int, e *kindred.Event) { e.Kind = kindred.Play }) },
 		"drift_categories": func(d *data) { d.lately("", func(i int, e *kindred.Event) { e.Item = d.items[i%8].ID }) },
+		"drift_prices": func(d *data) {
+			few := d.dearest(8)
+			d.lately("", func(i int, e *kindred.Event) { e.Item = few[i%8].ID })
+		},
+		"drift_since_training": func(d *data) { d.lately("", func(i int, e *kindred.Event) { e.Item = d.items[i%8].ID }) },
 		"drift_value_shape": func(d *data) {
 			d.lately(kindred.View, func(_ int, e *kindred.Event) { e.Kind, e.Value = kindred.Rating, 9 })
 		},
@@ -173,6 +180,48 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
+// TestSinceTraining expects what changed to be seen against what the live model
+// was learned from, whether it knows of the change or not.
+func TestSinceTraining(t *testing.T) {
+	d := cleanData(1)
+	d.share(1, func(e *kindred.Event) bool { return d.ago(e, 0, 12) }, func(i int, e *kindred.Event) { e.Item = d.items[i%8].ID })
+	for name, c := range map[string]struct {
+		trained int // days ago
+		status  check.Status
+	}{
+		"before": {12, check.Warning}, "long before": {20, check.Warning}, "never": {-1, check.Skipped}, "today": {0, check.Skipped}, "too long ago": {60, check.Skipped},
+	} {
+		settings := check.Settings{TrainedTo: d.now.AddDate(0, 0, -c.trained)}
+		if c.trained < 0 {
+			settings.TrainedTo = time.Time{}
+		}
+		r := d.judged(settings)
+		if x, _ := r.Find("drift_since_training"); x.Status != c.status {
+			t.Errorf("trained %s: %+v", name, x)
+		}
+	}
+}
+
+// TestRepeatsOfMany expects as many rows looked at as there are, where only a
+// part of them is kept.
+func TestRepeatsOfMany(t *testing.T) {
+	c := check.New(check.Settings{Now: time.Unix(2e9, 0)})
+	const events = 300_000
+	for n := range events {
+		e := kindred.Event{ID: fmt.Sprint(n), User: kindred.UserID(fmt.Sprint("u", n%1000)), Item: "i", Kind: kindred.View, Value: 1, Time: time.Unix(1e9+int64(n-n%50/49), 0)}
+		if n%50 == 49 {
+			e.User = kindred.UserID(fmt.Sprint("u", (n-1)%1000))
+		}
+		c.AddEvent(&e)
+	}
+	r := c.Report()
+	for name, want := range map[string]float64{"event_repeated": events / 50, "event_id_repeated": 0} {
+		if x, _ := r.Find(name); x.Of != events || math.Abs(float64(x.Count)-want) > want/5 {
+			t.Errorf("%s: %d of %d, want about %g of %d", name, x.Count, x.Of, want, events)
+		}
+	}
+}
+
 // TestRejected expects rows that were none to be counted by reason.
 func TestRejected(t *testing.T) {
 	c := check.New(check.Settings{Now: time.Unix(1e9, 0)})
@@ -267,6 +316,13 @@ func (d *data) halve() {
 // lately changes the events of the last six days of a kind; empty: of all.
 func (d *data) lately(kind kindred.Kind, change func(int, *kindred.Event)) {
 	d.share(1, func(e *kindred.Event) bool { return d.ago(e, 0, 6) && (kind == "" || e.Kind == kind) }, change)
+}
+
+// dearest returns the items that cost most.
+func (d *data) dearest(n int) []kindred.Item {
+	items := slices.Clone(d.items)
+	slices.SortFunc(items, func(a, b kindred.Item) int { return cmp.Compare(b.Price, a.Price) })
+	return items[:n]
 }
 
 func again(events []kindred.Event) []kindred.Event {

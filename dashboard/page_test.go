@@ -266,6 +266,7 @@ func TestDataShowsWhatWasFound(t *testing.T) {
 	f, srv := newFake(t)
 	b := open(t, srv.URL+"/#key="+key+"&page=data")
 	b.wait("document.querySelectorAll('.tile strong').length === 4 && document.querySelectorAll('tbody tr').length === 4")
+	b.wait("document.querySelectorAll('.checked .badge').length === 2 && document.querySelector('.checked').textContent.startsWith('errors: 1, warnings: 1')")
 	if got := eval[string](b, "document.querySelector('tbody tr').innerText"); !strings.Contains(got, "bot") || !strings.Contains(got, "60") || !strings.Contains(got, "left out") {
 		t.Errorf("the first reason is %q", got)
 	}

@@ -10,6 +10,7 @@ import (
 	"kindred/check"
 	"kindred/format"
 	"kindred/ingest"
+	"kindred/registry"
 	"kindred/schema"
 )
 
@@ -20,15 +21,32 @@ func (c *Config) CheckSettings(now time.Time) check.Settings {
 	}
 }
 
-// Check checks everything that is stored.
+// Check checks everything that is stored, and how far it is from what the live
+// personal model was learned from.
 func (e *Engine) Check(ctx context.Context) (check.Report, error) {
-	return check.Run(ctx, e.Config.CheckSettings(time.Now()), source{e.Store})
+	settings := e.Config.CheckSettings(time.Now())
+	settings.TrainedTo = e.trainedTo()
+	return check.Run(ctx, settings, source{e.Store})
+}
+
+// trainedTo is when the live personal model's data end; zero if there is none.
+func (e *Engine) trainedTo() time.Time {
+	live, err := e.Registry.Live()
+	if err != nil || live[registry.Personal] == "" {
+		return time.Time{}
+	}
+	version, err := e.Registry.Version(live[registry.Personal])
+	if err != nil {
+		e.log.Warn("what the live model was learned from cannot be read", "err", err)
+		return time.Time{}
+	}
+	return version.Data.To
 }
 
 // pass checks the data before a training: an error, unless the gate lets
 // errors pass.
 func (e *Engine) pass(ctx context.Context, gate Gate) (*kindred.DataChecks, error) {
-	report, err := e.Check(ctx)
+	report, err := check.Run(ctx, e.Config.CheckSettings(time.Now()), source{e.Store})
 	if err != nil {
 		return nil, err
 	}

@@ -78,8 +78,9 @@ func TestGate(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if report, code := checked(t, "--dir", dir); code != exitFailed || report.Summary[check.Error] != 1 {
-		t.Errorf("exit code %d, %v", code, report.Summary)
+	report, code := checked(t, "--dir", dir)
+	if x, _ := report.Find("drift_since_training"); code != exitFailed || report.Summary[check.Error] != 1 || x.Detail != "no model is live" {
+		t.Errorf("exit code %d, %v, %+v", code, report.Summary, x)
 	}
 	r := kindredRun(t, "train", "-q", "--dir", dir, "--model", "popular")
 	if r.code != exitFailed || !strings.Contains(r.err, "clicks have a session: 600 of 600") || !strings.Contains(r.err, "--ignore-checks") {
@@ -90,6 +91,10 @@ func TestGate(t *testing.T) {
 	listed := succeed(t, "models", "list", "--json", "--dir", dir)
 	if err := json.Unmarshal([]byte(listed.out), &models); err != nil {
 		t.Fatalf("%v: %s", err, listed.out)
+	}
+	report, _ = checked(t, "--dir", dir)
+	if x, _ := report.Find("drift_since_training"); x.Status != check.Skipped || x.Detail != "the live model knows all events but today's" {
+		t.Errorf("against what was just learned from: %+v", x)
 	}
 	c := models.Models[0].Checks
 	if c == nil || !c.Overridden || len(c.Errors) != 1 || c.Errors[0] != "clicks have a session" {

@@ -2,7 +2,7 @@
 // about it.
 
 import { get, post, query } from "./api.js";
-import { announce, count, fill, h, said, skeleton, state } from "./dom.js";
+import { ago, announce, count, fill, h, said, skeleton, state } from "./dom.js";
 
 const every = 3000; // ms between two looks
 const examples = 12;
@@ -27,10 +27,12 @@ export function data(main, report) {
   const reasons = h("div", { class: "scroll" }, skeleton(1, "block"));
   const list = h("div", { class: "scroll" });
   const heading = h("h2", null, "Examples");
+  const checked = h("p", { class: "checked" });
   const run = h("button", { class: "quiet", onclick: act(() => post("/v1/cleaning/run"), "Judging all events anew") }, "Judge all anew");
   let chosen, timer, stopped = false;
   fill(main, h("h1", { class: "hidden-text" }, "Data"), tiles,
-    h("section", { class: "panel" }, h("h2", null, "What cleaning found", h("a", { href: "#/checks" }, "All checks"), run), reasons),
+    h("section", { class: "panel" }, h("h2", null, "What the checks say", h("a", { href: "#/checks" }, "All checks")), checked),
+    h("section", { class: "panel" }, h("h2", null, "What cleaning found", run), reasons),
     h("section", { class: "panel" }, heading, list));
 
   function act(fn, text) {
@@ -53,6 +55,7 @@ export function data(main, report) {
       tile("Count", count(c.accepted), "for training, metrics and histories"),
       tile("Left out", count(left), c.events ? `${(100 * left / c.events).toFixed(1)} %` : ""),
       tile("Generation", String(c.generation || "–"), c.next ? `${c.next.generation} in the making: ${Math.floor(100 * c.next.judged / Math.max(c.end, 1))} %` : `rules ${c.rules}`));
+    fill(checked, ...summary((await get("/v1/check")).report));
     const rows = Object.entries(c.reasons).sort((a, b) => b[1] - a[1]);
     if (!rows.length) {
       fill(reasons, state("Nothing was found", c.events ? "All events count." : "There are no events yet."));
@@ -94,6 +97,15 @@ export function data(main, report) {
     stopped = true;
     clearTimeout(timer);
   };
+}
+
+/** summary says how the checks came out, and which came out badly. */
+function summary(r) {
+  if (!r) return ["The data have not been checked yet."];
+  const bad = ["error", "warning"].flatMap((status) => [...(r.expectations ?? []), ...(r.results ?? [])].filter((x) => x.status === status));
+  if (!bad.length) return [`Nothing is wrong, as of ${ago(r.at)}.`];
+  return [`errors: ${count(r.summary?.error ?? 0)}, warnings: ${count(r.summary?.warning ?? 0)}, as of ${ago(r.at)}: `,
+    ...bad.flatMap((x, n) => [n ? ", " : "", h("span", { class: `badge check-${x.status}` }, said(x.name))])];
 }
 
 function tile(name, value, note) {
