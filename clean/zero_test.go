@@ -43,7 +43,7 @@ func numbered(seed uint64, guests float64) (rows []sim.Row, zeros int) {
 // TestZero expects numbers from 0 on to lose nobody and nothing, and guests
 // who are all 0 to be found, all of them.
 func TestZero(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range uint64(2) {
 		for _, guests := range []float64{0, 0.05, 0.4} {
 			rows, zeros := numbered(seed, guests)
 			verdicts, _ := judgeAll(t, clean.Defaults(), rows)
