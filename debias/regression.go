@@ -1,6 +1,9 @@
 package debias
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // RegressionEM estimates θ together with a model of relevance, from logs in
 // which nothing was ever moved: what stood at one place only says something,
@@ -10,18 +13,21 @@ import "math"
 //
 //	γ_unit = σ(b + Σ_f effect of the unit's feature f),
 //
-// each effect but b drawn towards 0 as by a normal distribution of deviation
-// 1, and the place most looked at is taken for one always looked at. θ is as
-// right as this model: where those who order the lists know more of what is
-// wanted than the features tell, what stands on top is better than it says, and
-// θ falls too steeply.
+// the effects of a feature being as of a normal distribution whose deviation is
+// estimated, too, so that who was shown little is taken for average. The place
+// most looked at is taken for one always looked at. θ is as right as this
+// model: where those who order the lists know more of what is wanted than the
+// features tell, what stands on top is better than it says, and θ falls too
+// steeply.
 //
 // Paper: X. Wang, N. Golbandi, M. Bendersky, D. Metzler, M. Najork, "Position
 // Bias Estimation for Unbiased Learning to Rank in Personal Search", WSDM
 // 2018. Departures: they learn γ by trees; and they alternate between expecting
 // what was looked at and learning from that, which takes hundreds of rounds for
-// places that are nearly always looked at, while here the same likelihood is
-// climbed by Fisher scoring, one block of effects after the other.
+// places that are nearly always looked at. Here each feature's effects climb the
+// same likelihood by Fisher scoring, and θ_k is what was clicked at k over the
+// sum of γ there: its own score would divide by 1 − θ_k·γ, by which users whose
+// effect happened to be estimated too high count more.
 //
 // Cost: O(n log n), and places of units × features a round, of which there are
 // 600 at most. Of more than 2^20 places of units a part is looked at, by hash.
@@ -45,6 +51,7 @@ const (
 	maxRescoring = 20   // rounds from the whole where a group is left out
 	scored       = 1e-5 // change of θ at which the climb stops
 	longestStep  = 2.   // of an effect in a round
+	leastSpread  = 1e-4 // variance of effects
 	rarest       = 1e-9 // what is divided by is no less
 )
 
@@ -97,6 +104,7 @@ type regression struct {
 	leftOut int32       // group; -1: none
 	theta   []float64   // by place; the highest is 1
 	effect  [][]float64 // by feature
+	spread  []float64   // by feature: the variance of its effects
 	base    float64     // b
 	eta     []float64   // by cell: b and the effects
 	scores  []float64
@@ -110,7 +118,7 @@ func newRegression(c *cells) *regression {
 	}
 	most := c.depth
 	for _, n := range c.effects {
-		r.effect = append(r.effect, make([]float64, n))
+		r.effect, r.spread = append(r.effect, make([]float64, n)), append(r.spread, 1)
 		most = max(most, n)
 	}
 	r.scores, r.infos = make([]float64, most), make([]float64, most)
@@ -123,6 +131,7 @@ func (r *regression) without(group int) *regression {
 	other.leftOut, other.base = int32(group), r.base
 	copy(other.theta, r.theta)
 	copy(other.eta, r.eta)
+	copy(other.spread, r.spread)
 	for f := range r.effect {
 		copy(other.effect[f], r.effect[f])
 	}
@@ -142,10 +151,9 @@ func (r *regression) climb(rounds int) {
 	}
 }
 
-// score sums the derivatives of the log likelihood, and its expected
-// information, by number(cell); slope is that of the logarithm of a click's
-// probability, by γ.
-func (r *regression) score(slope func(wanted float64) float64, number func(cell int) int32) {
+// score sums the derivatives in η of the log likelihood, and its expected
+// information, by number(cell).
+func (r *regression) score(number func(cell int) int32) {
 	clear(r.scores)
 	clear(r.infos)
 	for c, eta := range r.eta {
@@ -154,29 +162,31 @@ func (r *regression) score(slope func(wanted float64) float64, number func(cell 
 		}
 		wanted := 1 / (1 + math.Exp(-eta))
 		p := r.theta[r.place[c]] * wanted
-		by, not, n := slope(wanted), max(rarest, 1-p), number(c)
-		r.scores[n] += by * (r.clicks[c] - r.shown[c]*p) / not
-		r.infos[n] += by * by * r.shown[c] * p / not
+		slope, not, n := 1-wanted, max(rarest, 1-p), number(c)
+		r.scores[n] += slope * (r.clicks[c] - r.shown[c]*p) / not
+		r.infos[n] += slope * slope * r.shown[c] * p / not
 	}
 }
 
-// The slopes in log θ and in η.
-func slopeOfTheta(float64) float64      { return 1 }
-func slopeOfEta(wanted float64) float64 { return 1 - wanted }
-
-// places moves θ, and returns the largest change of a place relative to the first.
+// places sets θ to what was clicked over what was wanted at each place, and
+// returns the largest change of a place relative to the first.
 func (r *regression) places() (change float64) {
-	r.score(slopeOfTheta, func(c int) int32 { return r.place[c] })
-	before, highest := r.theta[0], 0.
-	moved := make([]float64, r.depth)
-	for k, theta := range r.theta {
-		step := r.scores[k] / max(rarest, r.infos[k])
-		moved[k] = theta * math.Exp(max(-longestStep, min(longestStep, step)))
-		highest = max(highest, moved[k])
+	clear(r.scores)
+	clear(r.infos)
+	for c, eta := range r.eta {
+		if k := r.place[c]; r.group[c] != r.leftOut {
+			r.scores[k] += r.clicks[c]
+			r.infos[k] += r.shown[c] / (1 + math.Exp(-eta))
+		}
 	}
-	for k := range moved {
-		change = max(change, math.Abs(moved[k]/moved[0]-r.theta[k]/before))
-		r.theta[k] = moved[k] / highest
+	before, highest := slices.Clone(r.theta), 0.
+	for k := range r.theta {
+		r.theta[k] = r.scores[k] / max(rarest, r.infos[k])
+		highest = max(highest, r.theta[k])
+	}
+	for k := range r.theta {
+		r.theta[k] /= highest
+		change = max(change, math.Abs(r.theta[k]/r.theta[0]-before[k]/before[0]))
 	}
 	r.raise(math.Log(highest)) // nearly: γ takes what θ gives up
 	return change
@@ -184,7 +194,7 @@ func (r *regression) places() (change float64) {
 
 // all moves b.
 func (r *regression) all() {
-	r.score(slopeOfEta, func(int) int32 { return 0 })
+	r.score(func(int) int32 { return 0 })
 	r.raise(r.scores[0] / max(rarest, r.infos[0]))
 }
 
@@ -199,12 +209,16 @@ func (r *regression) raise(by float64) {
 // feature moves the effects of a feature.
 func (r *regression) feature(f int) {
 	of := r.features[f]
-	r.score(slopeOfEta, func(c int) int32 { return of[c] })
-	for n := range r.effect[f] {
-		step := (r.scores[n] - r.effect[f][n]) / (r.infos[n] + 1)
-		r.scores[n] = max(-longestStep, min(longestStep, step))
-		r.effect[f][n] += r.scores[n]
+	r.score(func(c int) int32 { return of[c] })
+	squares, prior := 0., 1/r.spread[f]
+	for n, effect := range r.effect[f] {
+		known := r.infos[n] + prior
+		step := max(-longestStep, min(longestStep, (r.scores[n]-effect*prior)/known))
+		r.scores[n] = step
+		r.effect[f][n] += step
+		squares += r.effect[f][n]*r.effect[f][n] + 1/known
 	}
+	r.spread[f] = max(leastSpread, squares/float64(len(r.effect[f])))
 	for c := range r.eta {
 		r.eta[c] += r.scores[of[c]]
 	}
