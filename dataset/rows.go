@@ -113,11 +113,24 @@ func (x *Rows) Labelled() bool {
 
 // Select returns the rows given, in that order, in memory of their own.
 func (x *Rows) Select(index []int32) *Rows {
-	y := &Rows{Columns: x.Columns, Labels: make([]float32, 0, len(index))}
+	y := &Rows{Labels: make([]float32, 0, len(index))}
 	if x.Starts == nil {
 		y.Vals = make([]float32, 0, len(index)*x.Columns.Len())
+	}
+	x.Collect(y, index)
+	return y
+}
+
+// Collect makes y the rows given, in that order, in memory that y has already
+// where it suffices. What reads rows in an order without reason first collects
+// some: many are then fetched from memory at a time.
+func (x *Rows) Collect(y *Rows, index []int32) {
+	y.Columns, y.Starts = x.Columns, y.Starts[:0]
+	y.Labels, y.Weights, y.Groups, y.Cols, y.Vals = y.Labels[:0], y.Weights[:0], y.Groups[:0], y.Cols[:0], y.Vals[:0]
+	if x.Starts == nil {
+		y.Starts = nil
 	} else {
-		y.Starts = append(make([]int, 0, len(index)+1), 0)
+		y.Starts = append(y.Starts, 0)
 	}
 	for _, r := range index {
 		y.Labels = append(y.Labels, x.Labels[r])
@@ -133,7 +146,12 @@ func (x *Rows) Select(index []int32) *Rows {
 			y.Cols, y.Starts = append(y.Cols, cols...), append(y.Starts, len(y.Vals))
 		}
 	}
-	return y
+	if x.Weights == nil {
+		y.Weights = nil
+	}
+	if x.Groups == nil {
+		y.Groups = nil
+	}
 }
 
 // Join returns the labelled rows of x and then those of y, which have the same

@@ -3,7 +3,6 @@ package model
 import (
 	"math"
 	"runtime"
-	"slices"
 
 	"kindred/dataset"
 	"kindred/linalg"
@@ -61,12 +60,12 @@ func newFactoriser(a *FM, m *RowFactors, rows *dataset.Rows) *factoriser {
 // learn takes the rows batch by batch. All rows of a batch see the weights as it
 // found them; then each weight takes the steps of all rows, in their order. Who
 // does what plays no part in that.
-func (f *factoriser) learn(rows *dataset.Rows, index []int32) (loss float64) {
-	for some := range slices.Chunk(index, len(f.batch)) {
-		steps := f.batch[:len(some)]
-		linalg.Parallel(f.workers, (len(some)+lookRows-1)/lookRows, func(_, lo, hi int) {
-			for k := lo * lookRows; k < min(hi*lookRows, len(some)); k++ {
-				f.look(&steps[k], rows, int(some[k]))
+func (f *factoriser) learn(rows *dataset.Rows) (loss float64) {
+	for first := 0; first < rows.Len(); first += len(f.batch) {
+		steps := f.batch[:min(len(f.batch), rows.Len()-first)]
+		linalg.Parallel(f.workers, (len(steps)+lookRows-1)/lookRows, func(_, lo, hi int) {
+			for k := lo * lookRows; k < min(hi*lookRows, len(steps)); k++ {
+				f.look(&steps[k], rows, first+k)
 			}
 		})
 		for k := range steps {

@@ -110,9 +110,9 @@ func newFTRL(a *Logistic, m *Linear) *ftrl {
 	return &ftrl{settings: a, model: m, sums: make([]ftrlSums, m.size()), acts: make([][]active, runtime.GOMAXPROCS(0)+1)}
 }
 
-func (f *ftrl) learn(rows *dataset.Rows, index []int32) (loss float64) {
-	for _, r := range index {
-		loss += f.step(rows, int(r))
+func (f *ftrl) learn(rows *dataset.Rows) (loss float64) {
+	for r := range rows.Len() {
+		loss += f.step(rows, r)
 	}
 	return loss
 }

@@ -13,8 +13,9 @@ import (
 
 // learner is a model under way that learns from rows in an order.
 type learner interface {
-	// learn learns from rows and returns the sum of their losses before.
-	learn(rows *dataset.Rows, index []int32) float64
+	// learn learns from rows, in their order, and returns the sum of their losses
+	// before.
+	learn(rows *dataset.Rows) float64
 	// raw scores a row; worker tells whose scratch memory to use.
 	raw(worker int, rows *dataset.Rows, r int) float64
 	// keep remembers the weights, restore takes them back.
@@ -35,15 +36,17 @@ type rowDescent struct {
 
 func (d rowDescent) run(ctx context.Context, l learner, learn, held sample, progress func(Progress)) error {
 	best, since := math.Inf(1), 0
+	var some dataset.Rows // collected, for the order leads anywhere
 	for epoch := 1; epoch <= d.epochs; epoch++ {
 		var sum, weight float64
-		for some := range slices.Chunk(learn.shuffled(mix(d.seed)+uint64(epoch)), 4096) {
+		for index := range slices.Chunk(learn.shuffled(mix(d.seed)+uint64(epoch)), collectedRows) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			sum += l.learn(learn.rows, some)
-			for _, r := range some {
-				weight += float64(learn.rows.Weight(int(r)))
+			learn.rows.Collect(&some, index)
+			sum += l.learn(&some)
+			for r := range some.Len() {
+				weight += float64(some.Weight(r))
 			}
 		}
 		loss := map[string]float64{"learn": sum / max(weight, 1e-30)}
@@ -73,6 +76,10 @@ func (d rowDescent) run(ctx context.Context, l learner, learn, held sample, prog
 	}
 	return nil
 }
+
+// collectedRows is how many rows are collected at a time: so few that they stay
+// in the second cache.
+const collectedRows = 1024
 
 // finite names the first loss, by name, that is no number, and what to try.
 func finite(loss map[string]float64, when, remedy string) error {
