@@ -119,16 +119,19 @@ func FuzzParquet(f *testing.F) {
 }
 
 func FuzzPairs(f *testing.F) {
-	for _, seed := range []string{"u 1 2\n", "u,i,3,4\n", "userId::movieId\n1::2\n", "user_id:token\titem_id:token\n1\t2\n"} {
-		for layout := range 5 {
+	for _, seed := range []string{
+		"u 1 2\n", "u,i,3,4\n", "userId::movieId\n1::2\n", "user_id:token\titem_id:token\n1\t2\n",
+		"\"u\";2020-01-02;\"a;b\"\n", `{"session":1,"events":[{"aid":2,"ts":1661724000278}]}`,
+	} {
+		for layout := range 6 {
 			f.Add(layout, []byte(seed))
 		}
 	}
 	path := put(f, "a.txt", "")
-	layouts := []string{"auto", "adjacency", "sequence", "triples", "recbole"}
+	layouts := []string{"auto", "adjacency", "sequence", "triples", "recbole", "jsonl"}
 	f.Fuzz(func(t *testing.T, layout int, data []byte) {
 		overwrite(t, path, string(data))
-		err := ReadPairs(path, layouts[uint(layout)%5], func(p Pair) error {
+		err := ReadPairs(path, PairOptions{Layout: layouts[uint(layout)%6]}, func(p Pair) error {
 			if p.User == "" || p.Item == "" || p.Value-p.Value != 0 {
 				t.Fatalf("pair %+v", p)
 			}

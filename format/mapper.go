@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"kindred"
 )
@@ -50,7 +51,12 @@ func aliases(field string) ([]string, bool) {
 }
 
 func fold(name string) string {
-	return strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(name))
+	return strings.Map(func(c rune) rune {
+		if strings.ContainsRune("_- .", c) {
+			return -1
+		}
+		return unicode.ToLower(c)
+	}, name)
 }
 
 // mapper turns records of one file into rows.

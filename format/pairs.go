@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,24 +24,51 @@ type Pair struct {
 	Propensity float64 // how likely it was looked at; 0 if not given
 }
 
+// PairOptions say how a file of pairs is written.
+type PairOptions struct {
+	Layout string // adjacency, sequence, triples, recbole, jsonl, parquet; "" or auto: guessed
+	// Columns name the columns of triples, which then have no header: user, item,
+	// value, time, session, position, propensity, or anything else for those to pass
+	// over. nil: the
+	// header's, or else guessed.
+	Columns []string
+}
+
 // ReadPairs reads a file of layout adjacency ("user item item …"), sequence
-// (the same, in order of time), triples ("user item [rating] [time]" between
-// tabs, commas, :: or spaces, with or without a header, which may also name a
-// session, a position and a propensity), recbole, jsonl (an object a line with the keys that a header has,
-// or with a list of items), or auto. Errors name the line.
-func ReadPairs(path, layout string, fn func(Pair) error) error {
-	if !slices.Contains([]string{"", "auto", "adjacency", "sequence", "triples", "recbole", "jsonl"}, layout) {
-		return kindred.Errorf(kindred.Invalid, "layout %q is none of auto, adjacency, sequence, triples, recbole, jsonl", layout)
+// (the same, in order of time), triples (a pair a line, between tabs, commas,
+// semicolons, ::, | or spaces), recbole, jsonl (an object a line with the keys
+// that a header has, or with a list of items, or of objects) or parquet.
+//
+// The columns of triples are those of the header, which may also name a
+// session, a position and a propensity. Without a header they are user, item, value and time, unless the
+// first lines show dates, or unix times in the third column: user, item and
+// value are then the first of the others, the value before the time.
+//
+// Errors name the line.
+func ReadPairs(path string, options PairOptions, fn func(Pair) error) error {
+	layouts := []string{"auto", "adjacency", "triples", "recbole", "sequence", "jsonl", "parquet"}
+	layout := cmp.Or(options.Layout, "auto")
+	if !slices.Contains(layouts, layout) {
+		return kindred.Errorf(kindred.Invalid, "layout %q is none of %s", layout, strings.Join(layouts, ", "))
 	}
 	f, err := open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	if layout == "" || layout == "auto" {
+	if layout == "auto" {
 		layout = guessLayout(f)
 	}
-	r := pairReader{at: columns[int]{0, 1, 2, 3, -1, -1, -1}, fn: fn}
+	r := newPairReader(fn)
+	switch layout {
+	case "parquet":
+		return r.table(f, path)
+	case "triples", "recbole":
+		head, _ := f.Peek(pairHead)
+		if err := r.columns(sample(head), options.Columns); err != nil {
+			return fmt.Errorf("format: %s: %w", path, err)
+		}
+	}
 	var buf []byte
 	for number := 1; ; number++ {
 		line, tooLong, err := f.line(buf)
@@ -71,23 +99,34 @@ func GuessLayout(path string) (layout string, err error) {
 	return guessLayout(f), f.Close()
 }
 
+// pairHead is how much of a file says how it is written.
+const pairHead = 4096
+
+// sample returns the whole lines of a file's beginning.
+func sample(head []byte) []string {
+	lines := strings.Split(strings.TrimSpace(string(head)), "\n")
+	if len(lines) > 1 && len(head) == pairHead {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
 // guessLayout looks at the first lines: a header or another separator than
 // spaces means triples, as do lines all of the same three or four cells.
 func guessLayout(f *file) string {
-	head, _ := f.Peek(4096)
-	lines := strings.Split(strings.TrimSpace(string(head)), "\n")
-	if strings.Contains(lines[0], ":token") {
+	head, _ := f.Peek(pairHead)
+	lines := sample(head)
+	switch {
+	case strings.HasPrefix(lines[0], "PAR1"):
+		return "parquet"
+	case strings.Contains(lines[0], ":token"):
 		return "recbole"
-	}
-	if strings.HasPrefix(lines[0], "{") {
+	case strings.HasPrefix(lines[0], "{"):
 		return "jsonl"
-	}
-	if len(lines) > 1 && len(head) == 4096 {
-		lines = lines[:len(lines)-1]
 	}
 	same := len(strings.Fields(lines[0]))
 	for _, line := range lines {
-		if strings.ContainsAny(line, "\t,") || strings.Contains(line, "::") {
+		if separator(line) != " " {
 			return "triples"
 		}
 		if len(strings.Fields(line)) != same {
@@ -98,20 +137,6 @@ func guessLayout(f *file) string {
 		return "triples"
 	}
 	return "adjacency"
-}
-
-// columns are those of user, item, value, time, session, position and
-// propensity.
-type columns[T any] [7]T
-
-type pairReader struct {
-	at columns[int]
-	fn func(Pair) error
-}
-
-// pairFields are what columns are of.
-func pairFields() columns[string] {
-	return columns[string]{"user", "item", "value", "time", "session", "position", "propensity"}
 }
 
 func (r *pairReader) line(line, layout string, number int) error {
@@ -131,71 +156,38 @@ func (r *pairReader) line(line, layout string, number int) error {
 	if layout == "jsonl" {
 		return r.object(line)
 	}
-	cells := cut(line)
-	if len(cells) == 0 {
-		return nil
-	}
-	if number == 1 && r.header(cells) {
-		return nil
+	cells, err := r.cut(line)
+	if err != nil || len(cells) == 0 || number == 1 && r.header {
+		return err
 	}
 	return r.triple(cells)
 }
 
-func cut(line string) []string {
-	for _, sep := range []string{"\t", "::", ","} {
-		if strings.Contains(line, sep) {
-			return strings.Split(line, sep)
-		}
-	}
-	return strings.Fields(line)
-}
-
-// header takes the columns from a first line that names an item, and a user or
-// a session.
-func (r *pairReader) header(cells []string) bool {
-	var at columns[int]
-	for k, field := range pairFields() {
-		names, _ := aliases(field)
-		at[k] = slices.IndexFunc(cells, func(cell string) bool {
-			name, _, _ := strings.Cut(cell, ":")
-			return slices.Contains(names, fold(name))
-		})
-	}
-	if at[0] < 0 {
-		at[0] = at[4]
-	}
-	if at[0] < 0 || at[1] < 0 {
-		return false
-	}
-	r.at = at
-	return true
-}
-
 func (r *pairReader) triple(cells []string) error {
-	var row columns[string]
-	for k, at := range r.at {
+	var row [pairFields]string
+	for field, at := range r.at {
 		if at >= 0 && at < len(cells) {
-			row[k] = strings.TrimSpace(cells[at])
+			row[field] = strings.TrimSpace(cells[at])
 		}
 	}
 	return r.pair(row)
 }
 
-// pair takes a pair as it is written.
-func (r *pairReader) pair(row columns[string]) error {
-	p := Pair{User: row[0], Item: row[1], Session: row[4], Value: 1}
+// pair takes a pair as it is written, by field.
+func (r *pairReader) pair(row [pairFields]string) error {
+	p := Pair{User: row[userField], Item: row[itemField], Session: row[sessionField], Value: 1}
 	if p.User == "" || p.Item == "" {
 		return kindred.Errorf(kindred.Invalid, "needs a user and an item")
 	}
 	var bad *Reject
-	if row[2] != "" {
-		if p.Value, bad = number(row[2], "rating"); bad != nil {
+	if value := row[valueField]; value != "" {
+		if p.Value, bad = number(value, "rating"); bad != nil {
 			return kindred.Errorf(kindred.Invalid, "%s", bad.Detail)
 		}
 	}
-	if when := row[3]; when != "" {
+	if when := row[timeField]; when != "" {
 		x, bad := number(when, "time")
-		if date, err := parseTime(when); bad != nil && err == nil {
+		if date, err := parseTime(when); err == nil && (bad != nil || x >= 1e11) { // a date, or finer than seconds
 			x, bad = float64(date.Unix()), nil
 		}
 		if bad != nil || math.Abs(x) >= 1<<63 {
@@ -203,7 +195,7 @@ func (r *pairReader) pair(row columns[string]) error {
 		}
 		p.Time = int64(x)
 	}
-	if err := p.seen(row[5], row[6]); err != nil {
+	if err := p.seen(row[positionField], row[propensityField]); err != nil {
 		return err
 	}
 	return r.fn(p)
@@ -228,7 +220,7 @@ func (p *Pair) seen(position, propensity string) error {
 }
 
 // object takes a line that is a JSON object: a pair, or the pairs of a list of
-// items, in order, without times of their own.
+// items, in order, with what each has of its own.
 func (r *pairReader) object(line string) error {
 	if strings.TrimSpace(line) == "" {
 		return nil
@@ -239,33 +231,64 @@ func (r *pairReader) object(line string) error {
 	if err := decoder.Decode(&values); err != nil {
 		return kindred.Errorf(kindred.Invalid, "is no JSON object").Because(err)
 	}
-	get := func(field string) any {
-		names, _ := aliases(field)
-		for _, name := range names { // the better known name first
-			for key, value := range values {
-				if value != nil && strings.TrimSuffix(fold(key), "s") == name {
-					return value
-				}
-			}
-		}
-		return ""
+	return r.values(values)
+}
+
+// values takes an object.
+func (r *pairReader) values(values map[string]any) error {
+	of := r.fields(values)
+	if of[userField] == nil {
+		of[userField] = of[sessionField]
 	}
-	var row columns[string]
-	for k, field := range pairFields() {
-		row[k] = fmt.Sprint(get(field))
-	}
-	if row[0] == "" {
-		row[0] = row[4]
-	}
-	list, many := get("item").([]any)
+	list, many := of[itemField].([]any)
 	if !many {
-		return r.pair(row)
+		return r.pair(cellsOf(of))
 	}
-	for k, item := range list {
-		one := columns[string]{row[0], fmt.Sprint(item), "", strconv.Itoa(k + 1), row[4]}
-		if err := r.pair(one); err != nil {
+	whole := cellsOf([pairFields]any{userField: of[userField], sessionField: of[sessionField]})
+	for k, element := range list {
+		row := whole
+		if own, isObject := element.(map[string]any); isObject {
+			row = cellsOf(r.fields(own))
+			row[userField], row[sessionField] = whole[userField], whole[sessionField]
+		} else {
+			row[itemField] = cellOf(element)
+		}
+		row[timeField] = cmp.Or(row[timeField], strconv.Itoa(k+1))
+		if err := r.pair(row); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func cellsOf(values [pairFields]any) (row [pairFields]string) {
+	for field, value := range values {
+		row[field] = cellOf(value)
+	}
+	return row
+}
+
+// fields returns the values by field, of several keys that of the better known
+// name.
+func (r *pairReader) fields(values map[string]any) (of [pairFields]any) {
+	var ranks [pairFields]int
+	for key, value := range values {
+		role := r.role(key)
+		if value != nil && role.rank > 0 && (ranks[role.field] == 0 || role.rank < ranks[role.field]) {
+			of[role.field], ranks[role.field] = value, role.rank
+		}
+	}
+	return of
+}
+
+// cellOf writes a JSON value as a cell would have it; nothing as "".
+func cellOf(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	default:
+		return fmt.Sprint(v)
+	}
 }

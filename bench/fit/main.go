@@ -109,7 +109,7 @@ func measure(ctx context.Context, training, valid, model string) (measured, erro
 func read(training, valid string) (*dataset.Interactions, []dataset.Case, error) {
 	fixed := dataset.NewFixed()
 	for part, path := range []string{dataset.TrainPart: training, dataset.ValidationPart: valid} {
-		err := format.ReadPairs(path, "adjacency", func(p format.Pair) error {
+		err := format.ReadPairs(path, format.PairOptions{Layout: "adjacency"}, func(p format.Pair) error {
 			// An identifier may be a slice of the line: Clone lets go of that.
 			fixed.Add(dataset.Part(part), strings.Clone(p.User), strings.Clone(p.Item), 1, p.Time)
 			return nil

@@ -130,7 +130,7 @@ func (c *evaluateRankingCmd) readNegatives(data *train.Explicit) error {
 	if c.Negatives == "" {
 		return nil
 	}
-	return format.ReadPairs(c.Negatives, "adjacency", func(p format.Pair) error {
+	return format.ReadPairs(c.Negatives, format.PairOptions{Layout: "adjacency"}, func(p format.Pair) error {
 		user := p.User
 		if inner, found := strings.CutPrefix(user, "("); found {
 			user, _, _ = strings.Cut(inner, ",")

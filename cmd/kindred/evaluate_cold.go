@@ -15,10 +15,11 @@ type evaluateColdCmd struct {
 	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times (default: content and featureals)." sep:"none" aliases:"models"`
 	Metric string   `help:"Metric that chooses settings and orders the tables." default:"ndcg@10"`
 
-	Data   string   `help:"File of interactions." type:"existingfile" required:""`
-	Layout string   `help:"Of that file, as for ranking." enum:"auto,adjacency,triples,recbole,sequence,jsonl" default:"auto"`
-	Items  []string `help:"File of what is said of the items (MovieLens, CSV, JSON Lines, item2attributes.json); may be given several times." type:"existingfile" sep:"none"`
-	Users  []string `help:"File of what is said of the users." type:"existingfile" sep:"none"`
+	Data    string   `help:"File of interactions." type:"existingfile" required:""`
+	Layout  string   `help:"Of that file, as for ranking." enum:"auto,adjacency,triples,recbole,sequence,jsonl,parquet" default:"auto"`
+	Columns []string `help:"Names of the columns of triples without a header: user, item, value, time, session, position, propensity, and - for others (guessed: user, item, value, time; a column of dates is the time)."`
+	Items   []string `help:"File of what is said of the items (MovieLens, CSV, JSON Lines, item2attributes.json); may be given several times." type:"existingfile" sep:"none"`
+	Users   []string `help:"File of what is said of the users." type:"existingfile" sep:"none"`
 
 	ItemsShare float64 `help:"Share of the items that is hidden from training, where --items is given." default:"0.2"`
 	UsersShare float64 `help:"Share of the users that is hidden from training, where --users is given." default:"0.2"`
@@ -40,7 +41,7 @@ func (c *evaluateColdCmd) Run(ctx context.Context, out *output) error {
 		return err
 	}
 	data := train.NewCold()
-	err = format.ReadPairs(c.Data, c.Layout, func(p format.Pair) error {
+	err = format.ReadPairs(c.Data, format.PairOptions{Layout: c.Layout, Columns: c.Columns}, func(p format.Pair) error {
 		data.Add(p.User, p.Item, p.Time)
 		return nil
 	})

@@ -15,11 +15,12 @@ import (
 type explicitFlags struct {
 	Metric string `help:"Metric that chooses settings and orders the table." default:"ndcg@20"`
 
-	Data   string `help:"One file of interactions to split by --split." type:"existingfile"`
-	Train  string `help:"File of training interactions." type:"existingfile"`
-	Valid  string `help:"File of validation interactions, to choose settings on." type:"existingfile"`
-	Test   string `help:"File of test interactions; looked at once, with the chosen settings." type:"existingfile"`
-	Layout string `help:"Of these files (guessed from the training file): adjacency (user item item …), triples (user item [value] [time]), recbole, sequence (as adjacency, in time order), jsonl." enum:"auto,adjacency,triples,recbole,sequence,jsonl" default:"auto"`
+	Data    string   `help:"One file of interactions to split by --split." type:"existingfile"`
+	Train   string   `help:"File of training interactions." type:"existingfile"`
+	Valid   string   `help:"File of validation interactions, to choose settings on." type:"existingfile"`
+	Test    string   `help:"File of test interactions; looked at once, with the chosen settings." type:"existingfile"`
+	Layout  string   `help:"Of these files (guessed from the training file): adjacency (user item item …), triples (user item [value] [time]), recbole, sequence (as adjacency, in time order), jsonl, parquet." enum:"auto,adjacency,triples,recbole,sequence,jsonl,parquet" default:"auto"`
+	Columns []string `help:"Names of the columns of triples without a header: user, item, value, time, session, position, propensity, and - for others (guessed: user, item, value, time; a column of dates is the time)."`
 
 	Items []string `help:"File of what is said of the items (MovieLens, CSV, JSON Lines, item2attributes.json); may be given several times." type:"existingfile" sep:"none"`
 	Users []string `help:"File of what is said of the users." type:"existingfile" sep:"none"`
@@ -87,7 +88,7 @@ func (f *explicitFlags) read(who func(format.Pair) (user string, time int64)) (*
 		if file.path == "" {
 			continue
 		}
-		err := format.ReadPairs(file.path, f.Layout, func(p format.Pair) error {
+		err := format.ReadPairs(file.path, format.PairOptions{Layout: f.Layout, Columns: f.Columns}, func(p format.Pair) error {
 			user, time := who(p)
 			add(file.part, user, time, &p)
 			return nil

@@ -16,11 +16,12 @@ type evaluateRatingsCmd struct {
 	Model  []string `help:"Candidate, as kind or kind:name=value,name=value; several with commas between them, or several times (default: every kind that predicts ratings)." sep:"none" aliases:"models"`
 	Metric string   `help:"Metric that chooses settings and orders the table." enum:"rmse,mae" default:"rmse"`
 
-	Train []string `help:"File of training ratings: user, item, rating and perhaps time, separated by tabs, commas, :: or spaces, with or without a header. With several, each goes with the test file in its place (u1.base,u2.base and u1.test,u2.test)." type:"existingfile"`
-	Test  []string `help:"File of test ratings; looked at once, with the chosen settings." type:"existingfile"`
-	Valid []string `help:"File of validation ratings, to choose settings on." type:"existingfile"`
-	Data  string   `help:"One file of ratings, to be dealt out into --folds." type:"existingfile"`
-	Folds int      `help:"How many folds --data is dealt out into: each tests once, the others are learned from." default:"5"`
+	Train   []string `help:"File of training ratings: user, item, rating and perhaps time, separated by tabs, commas, :: or spaces, with or without a header. With several, each goes with the test file in its place (u1.base,u2.base and u1.test,u2.test)." type:"existingfile"`
+	Test    []string `help:"File of test ratings; looked at once, with the chosen settings." type:"existingfile"`
+	Valid   []string `help:"File of validation ratings, to choose settings on." type:"existingfile"`
+	Data    string   `help:"One file of ratings, to be dealt out into --folds." type:"existingfile"`
+	Columns []string `help:"Names of the columns of triples without a header: user, item, value, time, session, position, propensity, and - for others (guessed: user, item, value, time; a column of dates is the time)."`
+	Folds   int      `help:"How many folds --data is dealt out into: each tests once, the others are learned from." default:"5"`
 
 	ValidShare  float64 `help:"Share of the training ratings kept for validation when several settings of a kind are to be chosen from and there is no --valid." default:"0.1"`
 	Seed        uint64  `help:"Seed of every random choice." default:"1"`
@@ -62,7 +63,7 @@ func (c *evaluateRatingsCmd) read() (*train.Ratings, []train.RatingFold, error) 
 		if len(c.Train)+len(c.Test)+len(c.Valid) > 0 {
 			return nil, nil, kindred.Errorf(kindred.Invalid, "give either --data, to be dealt out, or --train and --test")
 		}
-		if _, err := readRatings(data, c.Data); err != nil {
+		if _, err := c.readRatings(data, c.Data); err != nil {
 			return nil, nil, err
 		}
 		folds, err := data.Folds(c.Folds, c.Seed)
@@ -74,16 +75,16 @@ func (c *evaluateRatingsCmd) read() (*train.Ratings, []train.RatingFold, error) 
 	folds := make([]train.RatingFold, len(c.Train))
 	for f := range folds {
 		var err error
-		if folds[f].Train, err = readRatings(data, c.Train[f]); err != nil {
+		if folds[f].Train, err = c.readRatings(data, c.Train[f]); err != nil {
 			return nil, nil, err
 		}
-		if folds[f].Test, err = readRatings(data, c.Test[f]); err != nil {
+		if folds[f].Test, err = c.readRatings(data, c.Test[f]); err != nil {
 			return nil, nil, err
 		}
 		if len(c.Valid) == 0 {
 			continue
 		}
-		if folds[f].Valid, err = readRatings(data, c.Valid[f]); err != nil {
+		if folds[f].Valid, err = c.readRatings(data, c.Valid[f]); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -91,8 +92,15 @@ func (c *evaluateRatingsCmd) read() (*train.Ratings, []train.RatingFold, error) 
 }
 
 // readRatings adds a file's ratings and returns their rows.
-func readRatings(data *train.Ratings, path string) (rows []int, err error) {
-	err = format.ReadPairs(path, "triples", func(p format.Pair) error {
+func (c *evaluateRatingsCmd) readRatings(data *train.Ratings, path string) (rows []int, err error) {
+	layout, err := format.GuessLayout(path)
+	if err != nil {
+		return nil, err
+	}
+	if layout == "adjacency" { // two cells a line
+		layout = "triples"
+	}
+	err = format.ReadPairs(path, format.PairOptions{Layout: layout, Columns: c.Columns}, func(p format.Pair) error {
 		row, err := data.Add(p.User, p.Item, p.Value, p.Time)
 		rows = append(rows, row)
 		return err
