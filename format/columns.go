@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,8 +27,8 @@ const (
 	timeColumns // days since the first, hour of the day, day of the week
 )
 
-// tableLayout reads CSV and TSV with a header. Kinds are guessed from the
-// first sampleRows rows:
+// tableLayout reads CSV and TSV, with a header or without one: columns are then
+// f1, f2 and so on. Kinds are guessed from the first sampleRows rows:
 //
 //   - times (see parseTime, and 20141021, 2014102113, 14102113 in a column
 //     named like a time) become three numeric columns;
@@ -39,6 +38,7 @@ const (
 //   - identifiers that never repeat number the rows and are left out.
 type tableLayout struct {
 	comma   rune
+	bare    bool   // the training file has no header
 	plans   []plan // by column of the training file
 	columns *dataset.Columns
 }
@@ -57,6 +57,9 @@ const sampleRows = 20_000
 
 // train implements rowLayout.
 func (l *tableLayout) train(path string, r *RowReader) (*dataset.Rows, error) {
+	if err := l.lookForHeader(path, &r.options); err != nil {
+		return nil, err
+	}
 	sample, names, err := l.sample(path)
 	if err != nil {
 		return nil, err
@@ -72,6 +75,34 @@ func (l *tableLayout) read(path string, r *RowReader) (*dataset.Rows, error) {
 	return l.rows(path, r, false)
 }
 
+// open starts reading a table. The label may be left out of a file without a
+// header.
+func (l *tableLayout) open(f *file) (table *csvTable, names []string, err error) {
+	table = newCSV(f, l.comma)
+	if !l.bare {
+		names, err = table.columns()
+		return table, names, err
+	}
+	width := table.peekWidth(f)
+	if names = numbered(width); len(l.plans) == width+1 {
+		names = numbered(width + 1)
+		names = slices.DeleteFunc(names, func(name string) bool {
+			return slices.ContainsFunc(l.plans, func(p plan) bool { return p.name == name && p.kind == labelColumn })
+		})
+	}
+	table.names = names
+	return table, names, nil
+}
+
+// numbered names the columns of files without a header.
+func numbered(n int) []string {
+	names := make([]string, n)
+	for k := range names {
+		names[k] = "f" + strconv.Itoa(k+1)
+	}
+	return names
+}
+
 // sample returns the cells of the first rows, by column.
 func (l *tableLayout) sample(path string) (cells [][]string, names []string, err error) {
 	f, err := open(path)
@@ -79,8 +110,8 @@ func (l *tableLayout) sample(path string) (cells [][]string, names []string, err
 		return nil, nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	table := newCSV(f, l.comma)
-	if names, err = table.columns(); err != nil {
+	table, names, err := l.open(f)
+	if err != nil {
 		return nil, nil, fmt.Errorf("format: %s: %w", path, err)
 	}
 	names, cells = slices.Clone(names), make([][]string, len(names))
@@ -163,137 +194,6 @@ func (l *tableLayout) add(p *plan, sample []string) {
 	l.plans = append(l.plans, *p)
 }
 
-// guessLabel takes a column named like a label, else the first of two values,
-// else nothing.
-func guessLabel(names []string, sample [][]string) string {
-	for _, want := range []string{"label", "click", "clicked", "clk", "is_click", "isclick", "target", "y", "conversion", "converted"} {
-		for _, name := range names {
-			if strings.EqualFold(name, want) {
-				return name
-			}
-		}
-	}
-	for c, name := range names {
-		if distinct := distinctOf(sample[c], 3); len(distinct) == 2 && allNumbers(distinct) {
-			return name
-		}
-	}
-	return ""
-}
-
-// distinctOf returns the distinct cells that are not missing, up to a number.
-func distinctOf(cells []string, most int) map[string]bool {
-	distinct := map[string]bool{}
-	for _, cell := range cells {
-		if !missing(cell) {
-			distinct[cell] = true
-			if len(distinct) >= most {
-				break
-			}
-		}
-	}
-	return distinct
-}
-
-func allNumbers(cells map[string]bool) bool {
-	for cell := range cells {
-		if _, err := strconv.ParseFloat(cell, 64); err != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// missing reports whether a cell says that nothing is known.
-func missing(cell string) bool {
-	switch cell {
-	case "", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "none", "?", `\N`, "-":
-		return true
-	}
-	return false
-}
-
-var (
-	// identifier matches names of columns whose numbers only name things.
-	identifier = regexp.MustCompile(`(?i)(^|[_. -])(id|ids|code|zip|zipcode|type|category|categ|cat|cate|class|user|item|product|device|site|app|brand|city|country|region|state|channel|campaign|advertiser|publisher|creative|model|genre|gender|occupation|segment|tag|key|hash)\d*$|(?-i:[a-z](ID|Id)$|^[cC]\d+$)|^(user|item|ad|query|doc|session|customer|movie|product|artist|track)id$`)
-	// temporal matches names of columns whose numbers are times.
-	temporal = regexp.MustCompile(`(?i)time|date|stamp|hour|^ts$|_ts$|_at$`)
-)
-
-// tally counts what the cells of a column look like.
-type tally struct {
-	known, numbers, whole int
-	moments, dates        int // times, and those that are no numbers
-	distinct              map[string]struct{}
-}
-
-func (t *tally) add(cell, name string) {
-	t.known++
-	t.distinct[cell] = struct{}{}
-	x, err := strconv.ParseFloat(cell, 64)
-	if err == nil {
-		t.numbers++
-		if x == math.Trunc(x) {
-			t.whole++
-		}
-	}
-	if _, bad := parseMoment(cell, name); bad == nil {
-		t.moments++
-		if err != nil {
-			t.dates++
-		}
-	}
-}
-
-// guessKind looks at a column's name and cells.
-func guessKind(name string, cells []string) columnKind {
-	t := tally{distinct: map[string]struct{}{}}
-	for _, cell := range cells {
-		if !missing(cell) {
-			t.add(cell, name)
-		}
-	}
-	const enough = 100 // rows, to tell that identifiers never repeat
-	switch {
-	case t.known == 0:
-		return numeric
-	case t.moments == t.known && (t.dates == t.known || temporal.MatchString(name)):
-		return timeColumns
-	case t.numbers < t.known-t.known/100 || t.whole == t.numbers && identifier.MatchString(name):
-		if len(t.distinct) == t.known && t.known >= enough {
-			return ignored
-		}
-		return categorical
-	default:
-		return numeric
-	}
-}
-
-// parseMoment reads a date or time; a bare number is one only in a column
-// named like a time, and within the years 1990 to 2100.
-func parseMoment(cell, name string) (time.Time, error) {
-	n, err := strconv.ParseInt(cell, 10, 64)
-	if err != nil {
-		if _, err := strconv.ParseFloat(cell, 64); err == nil {
-			return time.Time{}, errTime
-		}
-		return parseTime(cell)
-	}
-	if !temporal.MatchString(name) {
-		return time.Time{}, errTime
-	}
-	layouts := map[int][]string{8: {"20060102", "06010215"}, 10: {"2006010215"}, 12: {"200601021504"}, 14: {"20060102150405"}}
-	for _, layout := range layouts[len(cell)] {
-		if t, err := time.Parse(layout, cell); err == nil && t.Year() >= 1990 && t.Year() <= 2100 {
-			return t, nil
-		}
-	}
-	if n < 6e8 {
-		return time.Time{}, errTime
-	}
-	return parseTime(cell)
-}
-
 // rows reads all rows; learn says that the categories are to be learned.
 func (l *tableLayout) rows(path string, r *RowReader, learn bool) (*dataset.Rows, error) { //nolint:revive // the training file or another
 	f, err := open(path)
@@ -301,8 +201,7 @@ func (l *tableLayout) rows(path string, r *RowReader, learn bool) (*dataset.Rows
 		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	table := newCSV(f, l.comma)
-	names, err := table.columns()
+	table, names, err := l.open(f)
 	if err != nil {
 		return nil, fmt.Errorf("format: %s: %w", path, err)
 	}
@@ -363,7 +262,7 @@ func (g *tableRows) add(rec *record) *Reject {
 		var err error
 		switch p.kind {
 		case labelColumn:
-			label, err = numberOf(cell)
+			label, err = labelOf(cell)
 		case weightColumn:
 			if weight, err = numberOf(cell); err == nil && !(weight > 0) { // NaN is no weight
 				err = errors.New("is no weight above zero")

@@ -30,7 +30,7 @@ const maxShownRejects = 20
 // what columns and categories there are, then others by the same columns.
 //
 // libsvm is "label [qid:n] index:value …", libffm "label field:index:value …",
-// csv and tsv have a header. A field of libffm that has in each row at most
+// csv and tsv have a header, or columns f1, f2 and so on. A field of libffm that has in each row at most
 // one entry of value 1 becomes one categorical column; so do the positions of
 // libsvm rows that all hold as many entries of value 1, each index always at
 // the same place, as one-hot encoded tables do. Other indices are numeric

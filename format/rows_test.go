@@ -44,6 +44,31 @@ func TestReadRows(t *testing.T) {
 		wantTrain, wantTest string
 		rejected            int
 	}{
+		"csv without a header": {
+			"a.csv", "1,7,red\n0,8,blue\n1,7,blue\n", "0,9,red\n",
+			RowOptions{},
+			"1 f2=7 f3=red\n0 f2=8 f3=blue\n1 f2=7 f3=blue\n", "0 f2=9 f3=red\n", 0,
+		},
+		"tsv without a header, of which the test has no label": {
+			"a.tsv", "7\t\tred\tyes\n8\t\tblue\tno\n6\t\tred\tno\n", "9\t4\tred\n",
+			RowOptions{},
+			"1 f1=7 f2=NaN f3=red\n0 f1=8 f2=NaN f3=blue\n0 f1=6 f2=NaN f3=red\n", "NaN f1=9 f2=4 f3=red\n", 0,
+		},
+		"without a header, the label named": {
+			"a.csv", "3.5,1,0\n4.5,0,1\n", "5.5,0,0\n",
+			RowOptions{Label: "f3", Categorical: []string{"f2"}},
+			"0 f1=3.5 f2=1\n1 f1=4.5 f2=0\n", "0 f1=5.5 f2=0\n", 0,
+		},
+		"a header of numbers that count": {
+			"a.csv", "0,1,2\n1,5,6\n0,5,7\n", "0,1,2\n1,5,6\n",
+			RowOptions{},
+			"1 1=5 2=6\n0 1=5 2=7\n", "1 1=5 2=6\n", 0,
+		},
+		"a header with years": {
+			"a.csv", "label,2019,2020\n1,5,6\n0,5,7\n", "2019,2020\n5,6\n",
+			RowOptions{},
+			"1 2019=5 2020=6\n0 2019=5 2020=7\n", "NaN 2019=5 2020=6\n", 0,
+		},
 		"libsvm": {
 			"a.libsvm", "1 1:0.5 7:2\n-1 7:3 # end\n0\n", "0 7:1 9:9\n7:4\n",
 			RowOptions{},

@@ -124,6 +124,15 @@ func newCSV(f *file, comma rune) *csvTable {
 	return &csvTable{bound: b, reader: r}
 }
 
+// peekWidth returns how many cells the first line has, without reading it.
+func (t *csvTable) peekWidth(f *file) int {
+	head, _ := f.Peek(1 << 16) // whatever is there will do
+	r := csv.NewReader(bytes.NewReader(head))
+	r.Comma, r.LazyQuotes = t.reader.Comma, t.reader.LazyQuotes
+	cells, _ := r.Read()
+	return len(cells)
+}
+
 func (t *csvTable) columns() ([]string, error) {
 	if t.names == nil {
 		names, err := t.reader.Read()

@@ -27,8 +27,8 @@ type evaluateRowsCmd struct {
 	Valid string `help:"File of labelled rows to choose settings on and to stop by." type:"existingfile"`
 	Test  string `help:"File of rows to predict; judged where they have labels." type:"existingfile" required:""`
 
-	Format      string   `help:"Of these files: libsvm (label index:value …, qid:n for groups), libffm (label field:index:value …), csv or tsv with a header; guessed by name and first line." enum:"auto,libsvm,libffm,csv,tsv" default:"auto"`
-	Label       string   `help:"Column of the label, of CSV (guessed)."`
+	Format      string   `help:"Of these files: libsvm (label index:value …, qid:n for groups), libffm (label field:index:value …), csv or tsv (columns without a header are f1, f2 …); guessed by name and first line." enum:"auto,libsvm,libffm,csv,tsv" default:"auto"`
+	Label       string   `help:"Column of the label, of CSV (guessed): numbers, or yes and no."`
 	Weight      string   `help:"Column of the row's weight, of CSV."`
 	Group       string   `help:"Column that says which rows are one list, of CSV; they must stand together."`
 	Categorical []string `help:"Columns that are categories, whatever they look like."`
