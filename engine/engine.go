@@ -192,12 +192,11 @@ func (e *Engine) Positions(ctx context.Context, method train.PositionMethod) (tr
 func (e *Engine) Features() (*featurestore.Service, error) { return e.features(nil) }
 
 func (e *Engine) features(metrics *metric.Metrics) (*featurestore.Service, error) {
-	// Every verdict of cleaning: it comes when the event has been counted
-	// already, and what was served is to be what is computed again. What its
-	// client took back does not count.
-	return featurestore.New(featurestore.Config{
-		Features: e.Config.Features, Logs: e.Store, Statistics: e.Path(StatisticsFolder), Accept: kindred.AllReasons() &^ kindred.Withdrawn, Metrics: metrics, Logger: e.log,
-	}, e.Store)
+	cfg := e.Config.Features
+	if cfg.Accept == nil {
+		cfg.Accept = e.Config.Cleaning.Accept
+	}
+	return featurestore.New(featurestore.Config{Features: cfg, Logs: e.Store, Statistics: e.Path(StatisticsFolder), Metrics: metrics, Logger: e.log}, e.Store)
 }
 
 // UserVectors folds the history of everyone stored into a model.

@@ -128,7 +128,7 @@ func (l live) UserErased(id kindred.UserID) {
 // VerdictsChanged takes note of users whose events were taken back or released.
 func (l live) VerdictsChanged(users []kindred.UserID) {
 	l.Service.VerdictsChanged(users)
-	l.features.EventsWithdrawn()
+	l.features.VerdictsChanged(users)
 }
 
 // wire puts the parts of a server together.
@@ -144,7 +144,10 @@ func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, e
 	if err != nil {
 		return live{}, nil, err
 	}
-	verdicts := e.verdicts(recommender.VerdictsChanged, metrics)
+	verdicts := e.verdicts(func(users []kindred.UserID) {
+		recommender.VerdictsChanged(users)
+		features.VerdictsChanged(users)
+	}, metrics)
 	all := live{recommender, features, verdicts, newChecker(e, metrics), ingest.NewRejections(e.Store, metrics, e.log)}
 	activity := api.NewActivity(time.Now)
 	accept := e.ingestConfig()

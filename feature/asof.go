@@ -25,6 +25,7 @@ type History struct {
 	time                []int64
 	value               []float64
 	told                map[Entity]known
+	aliases             map[kindred.UserID]kindred.UserID
 }
 
 // NewHistory returns a history without events, for all features of the plan.
@@ -35,13 +36,24 @@ func (p *Plan) NewHistory() *History {
 	}
 }
 
+// Know says whose IDs are, of those that are somebody else's, before any event
+// is added.
+func (h *History) Know(aliases map[kindred.UserID]kindred.UserID) { h.aliases = aliases }
+
+func (h *History) userOf(id kindred.UserID) kindred.UserID {
+	if user, isAlias := h.aliases[id]; isAlias {
+		return user
+	}
+	return id
+}
+
 // Add takes note of an event, in the order of the log.
 func (h *History) Add(e *kindred.Event) {
 	item := int32(-1)
 	if e.Item != "" {
 		item = h.items.Add(string(e.Item))
 	}
-	h.user, h.item = append(h.user, h.users.Add(string(e.User))), append(h.item, item)
+	h.user, h.item = append(h.user, h.users.Add(string(h.userOf(e.User)))), append(h.item, item)
 	h.kind, h.time, h.value = append(h.kind, h.plan.bitOf(e.Kind)), append(h.time, e.Time.UnixMilli()), append(h.value, e.Value)
 	if h.plan.tracks[Session] != nil {
 		session := int32(-1)
@@ -87,6 +99,14 @@ func (h *History) AsOf(ctx context.Context, refs []Ref, rows *Rows) ([]Column, e
 	request := Request{Features: refs, Users: rows.Users, Items: rows.Items, Sessions: rows.Sessions, Contexts: rows.Contexts, Rows: len(rows.Times)}
 	if err := h.plan.Check(&request); err != nil {
 		return nil, err
+	}
+	if len(h.aliases) > 0 && rows.Users != nil {
+		own := *rows
+		own.Users = make([]string, len(rows.Users))
+		for i, id := range rows.Users {
+			own.Users[i] = string(h.userOf(kindred.UserID(id)))
+		}
+		rows = &own
 	}
 	s := h.plan.newSelection(refs, len(rows.Times))
 	for _, part := range []struct {

@@ -218,6 +218,9 @@ type Config struct {
 	// MaxEvents is how many events of one user, item or session windows
 	// reach back at most; 0 is 100,000.
 	MaxEvents int `yaml:"max_events"`
+	// Accept are the reasons (kindred.Verdict) that do not keep an event from
+	// being counted; none given: those that training accepts.
+	Accept []string `yaml:"accept"`
 	// SkewEvery is how often a running server computes again what it served,
 	// of the sets in Log, and tells its metrics; 0 never. It costs a pass over
 	// the log and the memory of another online state.
@@ -226,3 +229,17 @@ type Config struct {
 
 // IsEmpty says whether no feature is defined.
 func (c *Config) IsEmpty() bool { return len(c.Definitions) == 0 }
+
+// Accepted returns the reasons that do not keep an event from being counted.
+// What follows from the catalogue is always among them: it changes with every
+// item, and what was counted would have to be counted anew.
+func (c *Config) Accepted() (kindred.Verdict, error) {
+	accepted, err := kindred.ParseVerdict(c.Accept...)
+	if err == nil && accepted.Has(kindred.Withdrawn) {
+		err = kindred.Errorf(kindred.Invalid, "what was withdrawn cannot be accepted")
+	}
+	if err != nil {
+		return 0, faultAt("accept", "%w", err)
+	}
+	return accepted | kindred.UnknownItem | kindred.OutsideValidity, nil
+}

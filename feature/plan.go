@@ -15,6 +15,7 @@ type Plan struct {
 	byRef     map[Ref]int
 	bits      map[kindred.Kind]uint8
 	maxEvents int
+	accepted  kindred.Verdict
 	tracks    map[Entity]*layout // user, item, session; nil where no feature needs one
 	sets      map[string]Set
 }
@@ -49,6 +50,10 @@ func NewPlan(c *Config) (*Plan, error) {
 	}
 	for _, s := range c.Sets {
 		p.sets[s.Name] = s
+	}
+	var err error
+	if p.accepted, err = c.Accepted(); err != nil {
+		return nil, err
 	}
 	order, err := sorted(c.Definitions)
 	if err != nil {
@@ -354,9 +359,12 @@ func (p *Plan) closure(refs []Ref) []int {
 	return list
 }
 
+// Accepts says whether an event with a verdict counts.
+func (p *Plan) Accepts(v kindred.Verdict) bool { return p.accepted.Accepts(v) }
+
 // Narrow returns the plan of some features and what they read alone.
 func (p *Plan) Narrow(refs []Ref) (*Plan, error) {
-	c := Config{MaxEvents: p.maxEvents}
+	c := Config{MaxEvents: p.maxEvents, Accept: p.accepted.Reasons()}
 	for _, i := range p.closure(refs) {
 		c.Definitions = append(c.Definitions, p.features[i].Definition)
 	}

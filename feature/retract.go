@@ -1,6 +1,10 @@
 package feature
 
-import "slices"
+import (
+	"slices"
+
+	"kindred"
+)
 
 // retract takes back an event that was observed, and leaves what there would
 // be if it never had been. It says whether it could: the track of an entity
@@ -135,7 +139,7 @@ type Change struct {
 	Observe  []Logged // these count now
 	// Users are IDs with whose they are from now on: their own, if nobody's
 	// alias any more. Retract is of what was before, Observe of what is now.
-	Users map[string]string
+	Users map[kindred.UserID]kindred.UserID
 }
 
 // Apply takes note of a change, whole: no read sees a part of it. now is as in
@@ -154,9 +158,9 @@ func (o *Online) Apply(c *Change, now int64) (inexact int) {
 	}
 	for id, user := range c.Users {
 		if id == user {
-			delete(o.aliases, id)
+			delete(o.aliases, string(id))
 		} else {
-			o.aliases[id] = user
+			o.aliases[string(id)] = string(user)
 		}
 	}
 	for i := range c.Observe {

@@ -18,15 +18,15 @@ type corrected struct {
 	rng     *rand.Rand
 	events  []Logged
 	counts  []bool            // by event observed: whether it counts
-	aliases map[string]string // in effect
+	aliases map[kindred.UserID]kindred.UserID // in effect
 	now     int64
 	changes int64
 	inexact int
 }
 
 func (c *corrected) user(id kindred.UserID) kindred.UserID {
-	if user, isAlias := c.aliases[string(id)]; isAlias {
-		return kindred.UserID(user)
+	if user, isAlias := c.aliases[id]; isAlias {
+		return user
 	}
 	return id
 }
@@ -87,14 +87,14 @@ func (c *corrected) takeBack(kind kindred.Kind) {
 
 // merge makes an ID the alias of another, or nobody's any more.
 func (c *corrected) merge() {
-	id := fmt.Sprint("u", 1+c.rng.IntN(3))
-	user := "u0"
+	id := kindred.UserID(fmt.Sprint("u", 1+c.rng.IntN(3)))
+	user := kindred.UserID("u0")
 	if _, isAlias := c.aliases[id]; isAlias {
 		user = id
 	}
-	change := Change{Users: map[string]string{id: user}}
+	change := Change{Users: map[kindred.UserID]kindred.UserID{id: user}}
 	for i, is := range c.counts {
-		if is && string(c.events[i].Event.User) == id {
+		if is && c.events[i].Event.User == id {
 			change.Retract = append(change.Retract, c.events[i])
 		}
 	}
@@ -166,7 +166,7 @@ func TestRetract(t *testing.T) {
 	for seed := range uint64(12) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		events, _ := stream(rng, 900)
-		c := corrected{plan: plan, state: plan.NewOnline(), rng: rng, events: events, aliases: map[string]string{}}
+		c := corrected{plan: plan, state: plan.NewOnline(), rng: rng, events: events, aliases: map[kindred.UserID]kindred.UserID{}}
 		for len(c.counts) < len(events) {
 			c.observe(1 + rng.IntN(40))
 			switch rng.IntN(4) {
@@ -228,7 +228,7 @@ func TestRetractBeyondWhatIsKept(t *testing.T) {
 				events[i].Event.User, events[i].Event.Item = "u1", "i1"
 			}
 		}
-		c := corrected{plan: plan, state: plan.NewOnline(), rng: rng, events: events, aliases: map[string]string{}}
+		c := corrected{plan: plan, state: plan.NewOnline(), rng: rng, events: events, aliases: map[kindred.UserID]kindred.UserID{}}
 		for len(c.counts) < len(events) && c.inexact == 0 {
 			c.observe(100 + rng.IntN(200))
 			if rng.IntN(4) == 0 {
@@ -311,7 +311,7 @@ func (c *corrected) reaches(t *testing.T) {
 func TestRetractUnknown(t *testing.T) {
 	plan := newPlan(t, everyKind())
 	events, _ := stream(rand.New(rand.NewPCG(1, 9)), 300)
-	c := corrected{plan: plan, state: plan.NewOnline(), rng: rand.New(rand.NewPCG(2, 9)), events: events, aliases: map[string]string{}}
+	c := corrected{plan: plan, state: plan.NewOnline(), rng: rand.New(rand.NewPCG(2, 9)), events: events, aliases: map[kindred.UserID]kindred.UserID{}}
 	c.observe(300)
 	for _, strange := range []func(*Logged){
 		func(e *Logged) { e.Position = 301 },

@@ -36,6 +36,9 @@ func (c *Config) Validate() error {
 		v.fault("max_events", "must lie between 0 and %d, is %d", maxMaxEvents, c.MaxEvents)
 	}
 	v.span("skew_every", c.SkewEvery)
+	if _, err := c.Accepted(); err != nil {
+		v.faults = append(v.faults, err)
+	}
 	v.check(c.Preset == "", "preset", "there is no preset %q (take basic)", c.Preset)
 	for i := range c.Definitions {
 		v.add(fmt.Sprintf("definitions[%d]", i), &c.Definitions[i])
@@ -231,7 +234,8 @@ func (v *validator) defaults(path string, d *Definition) {
 }
 
 // Version identifies what a set means: a hash of its features' definitions,
-// those they read included, whatever their owners and descriptions.
+// those they read and which events count included, whatever their owners and
+// descriptions.
 func (p *Plan) Version(refs []Ref) string {
 	type meaning struct {
 		Definition
@@ -247,7 +251,8 @@ func (p *Plan) Version(refs []Ref) string {
 		Features []Ref
 		Meanings []meaning
 		Events   int
-	}{refs, list, p.maxEvents})
+		Accepted kindred.Verdict
+	}{refs, list, p.maxEvents, p.accepted})
 	if err != nil { // definitions are plain values
 		return ""
 	}

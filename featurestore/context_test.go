@@ -38,7 +38,7 @@ func newSessions(t *testing.T) *shop {
 	t.Helper()
 	s := newShop(t)
 	service, err := featurestore.New(featurestore.Config{
-		Features: sessionConfig(), Accept: kindred.Informational, Now: func() time.Time { return time.UnixMilli(s.clock.Load()) },
+		Features: sessionConfig(), Now: func() time.Time { return time.UnixMilli(s.clock.Load()) },
 	}, s.db)
 	must(t, err)
 	s.Service = service

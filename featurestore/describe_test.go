@@ -17,7 +17,7 @@ func TestDescribe(t *testing.T) {
 	s := newShop(t)
 	ctx, folder := t.Context(), t.TempDir()
 	service, err := featurestore.New(featurestore.Config{
-		Features: config(), Logs: s.db, Statistics: folder, Accept: kindred.Informational,
+		Features: config(), Logs: s.db, Statistics: folder,
 		Now: func() time.Time { return time.UnixMilli(s.clock.Load()) },
 	}, s.db)
 	must(t, err)

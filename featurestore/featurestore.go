@@ -25,7 +25,7 @@ import (
 
 // Store is where the logs are kept.
 type Store interface {
-	EventsAfter(ctx context.Context, after int64, limit int, fn func(seq int64, e *kindred.Event) error) error
+	AsOf(place int64) *store.AsOf // events, and what was known of them
 	FeatureValuesAfter(ctx context.Context, after int64, limit int, fn func(store.FeatureValue) error) error
 	AppendFeatureValues(ctx context.Context, values []store.FeatureValue) error
 	AppendFeatureLogs(ctx context.Context, logs []store.FeatureLog) error
@@ -41,12 +41,9 @@ type Config struct {
 	Logs Logs
 	// Statistics is the folder with what SaveStatistics wrote.
 	Statistics string
-	// Accept are the reasons that an event's verdict may hold and the event
-	// still count.
-	Accept  kindred.Verdict
-	Metrics *metric.Metrics  // nil: not counted
-	Logger  *slog.Logger     // nil: silent
-	Now     func() time.Time // nil: time.Now
+	Metrics    *metric.Metrics  // nil: not counted
+	Logger     *slog.Logger     // nil: silent
+	Now        func() time.Time // nil: time.Now
 }
 
 // Service is a running feature store. Safe for concurrent use.
@@ -55,7 +52,6 @@ type Service struct {
 	log     []string // the sets whose values are kept
 	logs    Logs     // nil: not read back
 	recheck time.Duration
-	accept  kindred.Verdict
 	store   Store
 	metrics *metric.Metrics
 	logger  *slog.Logger
@@ -66,15 +62,16 @@ type Service struct {
 	state    atomic.Pointer[feature.Online] // nil until it has been built
 	followed atomic.Int64                   // when the state last reached the logs' ends, in unix milliseconds
 	wake     chan struct{}                  // something was stored
-	rebuild  chan struct{}                  // events went that had been counted
+	rebuild  chan struct{}                  // the state cannot follow
 	shown    chan kindred.Exposure
 
 	building sync.Mutex // held while a state is built
 	progress atomic.Int64
 
-	following sync.Mutex // held while the state follows the logs
-	changes   sync.Mutex // guards changed
-	changed   []change   // properties to be recorded
+	following sync.Mutex                     // held while the state follows the logs
+	outdated  atomic.Pointer[feature.Online] // the state that is to be built anew
+	changes   sync.Mutex                     // guards changed
+	changed   []change                       // properties to be recorded
 }
 
 // New returns a feature store without state; Run builds it.
@@ -96,7 +93,7 @@ func New(cfg Config, db Store) (*Service, error) {
 		cfg.Now = time.Now
 	}
 	return &Service{
-		plan: plan, log: cfg.Features.Log, logs: cfg.Logs, recheck: time.Duration(cfg.Features.SkewEvery), accept: cfg.Accept, store: db, metrics: cfg.Metrics, logger: cfg.Logger, now: cfg.Now,
+		plan: plan, log: cfg.Features.Log, logs: cfg.Logs, recheck: time.Duration(cfg.Features.SkewEvery), store: db, metrics: cfg.Metrics, logger: cfg.Logger, now: cfg.Now,
 		folder: cfg.Statistics,
 		wake:   make(chan struct{}, 1), rebuild: make(chan struct{}, 1), shown: make(chan kindred.Exposure, shownWaiting),
 	}, nil
@@ -169,9 +166,9 @@ func (s *Service) UserErased(id kindred.UserID) {
 	if state := s.state.Load(); state != nil {
 		state.Forget(id)
 	}
-	signal(s.rebuild)
+	signal(s.wake)
 }
 
-// EventsWithdrawn takes note of events that no longer count: the state is built
-// anew, in the background.
-func (s *Service) EventsWithdrawn() { signal(s.rebuild) }
+// VerdictsChanged takes note that other events count than did before; which,
+// the log of changes says.
+func (s *Service) VerdictsChanged([]kindred.UserID) { signal(s.wake) }

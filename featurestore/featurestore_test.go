@@ -16,6 +16,7 @@ import (
 	"kindred/feature"
 	"kindred/featurestore"
 	"kindred/format"
+	"kindred/internal/metric"
 	"kindred/store"
 )
 
@@ -27,11 +28,14 @@ type shop struct {
 	rng   *rand.Rand
 	n     int
 	early bool // no event comes late
+
+	metrics   *metric.Metrics
+	meanwhile func() // called after each list that show shows; nil: nothing
 }
 
 func config() feature.Config {
 	c := feature.Config{
-		Preset: "basic", Log: []string{"small", "basic"},
+		Preset: "basic", Log: []string{"small", "basic"}, Accept: kindred.Informational.Reasons(),
 		Definitions: []feature.Definition{
 			{Name: "brand", Entity: feature.Item, Kind: feature.Attribute, Type: feature.String, Tracked: true},
 			{Name: "tier", Entity: feature.User, Kind: feature.Attribute, Type: feature.String},
@@ -47,7 +51,7 @@ func newShop(t *testing.T) *shop {
 	db, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "store.db")})
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })
-	s := &shop{db: db, rng: rand.New(rand.NewPCG(1, 1))}
+	s := &shop{db: db, rng: rand.New(rand.NewPCG(1, 1)), metrics: metric.New()}
 	s.clock.Store(1_700_000_000_000)
 	s.Service = s.open(t)
 	return s
@@ -58,7 +62,7 @@ func newShop(t *testing.T) *shop {
 func (s *shop) open(t *testing.T) *featurestore.Service {
 	t.Helper()
 	service, err := featurestore.New(featurestore.Config{
-		Features: config(), Accept: kindred.Informational, Now: func() time.Time { return time.UnixMilli(s.clock.Load()) },
+		Features: config(), Metrics: s.metrics, Now: func() time.Time { return time.UnixMilli(s.clock.Load()) },
 	}, s.db)
 	must(t, err)
 	return service
@@ -220,7 +224,7 @@ func (s *shop) show(t *testing.T, lists int) {
 	for i := range lists {
 		s.live(t, 20)
 		must(t, s.Follow(t.Context()))
-		x := kindred.Exposure{RequestID: fmt.Sprint("r", i), User: kindred.UserID(fmt.Sprint("u", i%8)), Time: s.now().Add(-2 * time.Second), Model: "m"}
+		x := kindred.Exposure{RequestID: fmt.Sprint("r", s.n), User: kindred.UserID(fmt.Sprint("u", i%8)), Time: s.now().Add(-2 * time.Second), Model: "m"}
 		for range 5 {
 			x.Items, x.Sources = append(x.Items, kindred.ItemID(fmt.Sprint("i", s.rng.IntN(14)))), append(x.Sources, "m")
 		}
@@ -232,6 +236,9 @@ func (s *shop) show(t *testing.T, lists int) {
 		if i%3 == 0 {
 			_, err := s.db.AppendEvents(t.Context(), []kindred.Event{{ID: x.RequestID, User: x.User, Item: x.Items[0], Kind: kindred.Click, Value: 1, Time: s.now(), RequestID: x.RequestID}})
 			must(t, err)
+		}
+		if s.meanwhile != nil {
+			s.meanwhile()
 		}
 	}
 	stop()

@@ -32,6 +32,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	background.Go(func() { s.keepLogs(ctx) })
 	background.Go(func() { s.checkSkew(ctx) })
+	background.Go(func() { s.rebuildWhenAsked(ctx) })
 	defer background.Wait()
 	poll, all := time.NewTicker(pollInterval), time.NewTicker(syncInterval)
 	defer poll.Stop()
@@ -41,10 +42,6 @@ func (s *Service) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.rebuild:
-			if err = s.Materialize(ctx); err != nil {
-				signal(s.rebuild)
-			}
 		case <-all.C:
 			err = s.recordAll(ctx)
 		case <-s.wake:
@@ -72,16 +69,42 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// rebuildWhenAsked builds the state anew where it cannot follow, until ctx
+// ends. What is asked meanwhile is one more time, and no more than half of the
+// time goes to it.
+func (s *Service) rebuildWhenAsked(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.rebuild:
+		}
+		start := s.now()
+		rest := retryAfter
+		if s.Materialize(ctx) == nil {
+			rest = s.now().Sub(start)
+		} else {
+			signal(s.rebuild)
+		}
+		if pause(ctx, rest) != nil {
+			return
+		}
+	}
+}
+
 // Materialize builds the online state anew from the logs and puts it in the
-// place of the former one, which answers until then.
+// place of the former one, which answers, and follows, until then.
 func (s *Service) Materialize(ctx context.Context) error {
 	s.building.Lock()
 	defer s.building.Unlock()
 	start := s.now()
 	next := s.plan.NewOnline()
-	err := s.follow(ctx, next, true)
+	err := s.build(ctx, next)
 	if err == nil {
 		err = s.record(ctx, next)
+	}
+	if err == nil {
+		err = s.follow(ctx, next) // what was stored meanwhile, most of it
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -91,11 +114,12 @@ func (s *Service) Materialize(ctx context.Context) error {
 	}
 	s.following.Lock()
 	defer s.following.Unlock()
-	if err := s.follow(ctx, next, false); err != nil { // what was stored meanwhile
+	if err := s.follow(ctx, next); err != nil {
 		return err
 	}
 	s.state.Store(next)
 	s.measure(next)
+	s.metrics.FeatureBuilds.Inc()
 	state := next.State()
 	s.logger.Info("features are ready", "users", state.Users, "items", state.Items, "seconds", s.now().Sub(start).Seconds())
 	return nil
@@ -114,45 +138,60 @@ func (s *Service) Follow(ctx context.Context) error {
 	s.following.Lock()
 	defer s.following.Unlock()
 	state = s.state.Load() // another may have taken its place
-	err := s.follow(ctx, state, false)
+	err := s.follow(ctx, state)
 	s.measure(state)
 	return err
 }
 
-// follow plays to a state what the logs hold beyond it.
-func (s *Service) follow(ctx context.Context, o *feature.Online, isBuilding bool) error { //nolint:revive // whether to tell of the progress
-	if err := s.followValues(ctx, o); err != nil || !s.plan.CountsEvents() {
+// follow plays to a state what the logs hold beyond it. A state that is to be
+// built anew, because what it knows can no longer be told, goes on with what
+// is known now.
+func (s *Service) follow(ctx context.Context, o *feature.Online) error {
+	if err := s.followValues(ctx, o); err != nil {
 		return err
 	}
-	told := int64(0)
-	batch := make([]feature.Logged, 0, batchSize)
-	for {
-		batch = batch[:0]
-		last, n := o.State().Position, 0
-		err := s.store.EventsAfter(ctx, last, batchSize, func(seq int64, e *kindred.Event) error {
-			last = seq
-			n++
-			if s.accept.Accepts(e.Verdict) {
-				batch = append(batch, loggedEvent(seq, e))
-			}
-			return nil
-		})
+	for more := true; more; {
+		moreChanges, err := s.followChanges(ctx, o)
+		place := o.State().Change
+		if kindred.KindOf(err) == kindred.Conflict {
+			s.renew(o, "events were judged anew, or a user was erased")
+			place = 0
+		} else if err != nil {
+			return err
+		}
+		moreEvents, err := s.followEvents(ctx, o, place)
 		if err != nil {
 			return err
 		}
+		more = moreChanges || moreEvents
+	}
+	return nil
+}
+
+// followEvents has a state take in events with the verdicts of a place in the
+// log of changes, and says whether there may be more.
+func (s *Service) followEvents(ctx context.Context, o *feature.Online, place int64) (more bool, err error) {
+	if !s.plan.CountsEvents() {
+		return false, nil
+	}
+	last, n := o.State().Position, 0
+	batch := make([]feature.Logged, 0, batchSize)
+	_, err = s.store.AsOf(place).Events(ctx, last, batchSize, place, func(seq int64, e *kindred.Event) error {
+		last = seq
+		n++
+		if s.plan.Accepts(e.Verdict) {
+			batch = append(batch, loggedEvent(seq, e))
+		}
+		return nil
+	})
+	if kindred.KindOf(err) == kindred.Conflict { // since a moment ago
+		return true, nil
+	}
+	if err == nil {
 		o.Observe(batch, s.now().UnixMilli())
 		o.Skip(last)
-		if isBuilding {
-			told += int64(n)
-			s.progress.Store(told)
-			if told/progressStep != (told-int64(n))/progressStep {
-				s.logger.Info("computing features from the log", "events", told)
-			}
-		}
-		if n < batchSize {
-			return nil
-		}
 	}
+	return n == batchSize, err
 }
 
 func (s *Service) followValues(ctx context.Context, o *feature.Online) error {
@@ -186,4 +225,10 @@ func (s *Service) measure(o *feature.Online) {
 	s.metrics.FeatureEntities.WithLabelValues(string(feature.Session)).Set(float64(state.Sessions))
 	s.followed.Store(s.now().UnixMilli())
 	s.metrics.FeatureFollowed.Set(float64(s.followed.Load()) / 1000)
+}
+
+func loggedEvent(seq int64, e *kindred.Event) feature.Logged {
+	return feature.Logged{Position: seq, Event: kindred.Event{
+		User: e.User, Item: e.Item, Kind: e.Kind, Value: e.Value, Time: e.Time, Session: e.Session,
+	}}
 }

@@ -97,6 +97,9 @@ func (s *Service) recordChanges(ctx context.Context, o *feature.Online) error {
 	}
 	var values []store.FeatureValue
 	for i := range list {
+		if list[i].entity == feature.User {
+			list[i].id = o.UserOf(list[i].id)
+		}
 		values = s.differing(values, o, &list[i])
 	}
 	return s.store.AppendFeatureValues(ctx, values)

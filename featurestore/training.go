@@ -114,7 +114,7 @@ func (s *Service) ShownLabels(ctx context.Context, db Past, span store.EventRang
 		kinds[kind] = true
 	}
 	err := db.ScanEvents(ctx, store.EventRange{From: span.From}, func(e *kindred.Event) error {
-		if e.RequestID != "" && kinds[e.Kind] && s.accept.Accepts(e.Verdict) {
+		if e.RequestID != "" && kinds[e.Kind] && s.plan.Accepts(e.Verdict) {
 			wanted[shown{e.RequestID, e.Item}] = true
 		}
 		return nil
@@ -201,16 +201,19 @@ func (s *Service) History(ctx context.Context, refs []feature.Ref, events int64)
 			return nil, err
 		}
 	}
-	if !plan.CountsEvents() {
-		return history, nil
+	place, aliases, err := s.aliases(ctx, 0)
+	history.Know(aliases)
+	if err != nil || !plan.CountsEvents() {
+		return history, err
 	}
 	history.Reserve(int(events))
-	return history, s.store.EventsAfter(ctx, 0, math.MaxInt, func(_ int64, e *kindred.Event) error {
-		if s.accept.Accepts(e.Verdict) {
+	_, err = s.store.AsOf(place).Events(ctx, 0, math.MaxInt, place, func(_ int64, e *kindred.Event) error {
+		if s.plan.Accepts(e.Verdict) {
 			history.Add(e)
 		}
 		return nil
 	})
+	return history, err
 }
 
 // part returns some of the labels.

@@ -76,12 +76,12 @@ type FeatureLog struct {
 	Version   string         // of the set
 	User      kindred.UserID // empty for an anonymous session
 	Time      time.Time      // the moment the values are of
-	// Events and Values are the places in the logs of events and of feature
-	// values up to which both were known.
-	Events, Values int64
-	Data           []byte // the values, in a form of the writer's own
-	// IsFinal says that events known then have been erased since, so that the
-	// values cannot be computed again.
+	// Events, Values and Changes are the places in the logs of events, of
+	// feature values and of changes up to which they were known.
+	Events, Values, Changes int64
+	Data                    []byte // the values, in a form of the writer's own
+	// IsFinal says that what was known then can no longer be told, so that the
+	// values cannot be computed again; see DB.Changes.
 	IsFinal bool
 }
 
@@ -90,10 +90,10 @@ type FeatureLog struct {
 func (db *DB) AppendFeatureLogs(ctx context.Context, logs []FeatureLog) error {
 	return db.write(ctx, "storing feature logs", len(logs), func(w *writer) error {
 		into := newInserter(w.conn, `INSERT OR IGNORE INTO feature_logs
-			(request, feature_set, version, user, time, events, written, data) VALUES `, 8)
+			(request, feature_set, version, user, time, events, written, changes, data) VALUES `, 9)
 		for i := range logs {
 			l := &logs[i]
-			err := into.add(l.RequestID, l.Set, l.Version, nullText(string(l.User)), l.Time.UnixMilli(), l.Events, l.Values, l.Data)
+			err := into.add(l.RequestID, l.Set, l.Version, nullText(string(l.User)), l.Time.UnixMilli(), l.Events, l.Values, l.Changes, l.Data)
 			if err != nil {
 				return err
 			}
@@ -121,21 +121,27 @@ func (db *DB) LatestFeatureLogs(ctx context.Context, set string, n int, fn func(
 func (db *DB) featureLogs(ctx context.Context, fn func(*FeatureLog) error, where string, args ...driver.Value) error {
 	return db.read(ctx, "reading feature logs", func(c *conn) error {
 		return c.query(ctx, func(row []driver.Value) error {
-			data, ok := row[7].([]byte)
+			data, ok := row[8].([]byte)
 			if !ok {
 				return fmt.Errorf("the feature log of request %q has no values", textOf(row[0]))
 			}
 			return fn(&FeatureLog{
 				RequestID: textOf(row[0]), Set: textOf(row[1]), Version: textOf(row[2]), User: kindred.UserID(textOf(row[3])),
-				Time: timeOf(row[4]), Events: intOf(row[5]), Values: intOf(row[6]), Data: append([]byte(nil), data...), IsFinal: intOf(row[8]) != 0,
+				Time: timeOf(row[4]), Events: intOf(row[5]), Values: intOf(row[6]), Changes: intOf(row[7]),
+				Data: append([]byte(nil), data...), IsFinal: intOf(row[9]) != 0,
 			})
-		}, `SELECT request, feature_set, version, user, time, events, written, data, seq <= erased_upto
-			FROM feature_logs CROSS JOIN feature_state `+where, args...)
+		}, `SELECT request, feature_set, version, user, time, events, written, changes, data,
+				changes < (SELECT max(seq) FROM changes WHERE what = 0)
+			FROM feature_logs `+where, args...)
 	})
 }
 
-// PruneFeatureLogs removes the logs before a time and says how many.
+// PruneFeatureLogs removes the logs before a time, and the log of changes
+// before it, and says how many of the first.
 func (db *DB) PruneFeatureLogs(ctx context.Context, before time.Time) (removed int64, err error) {
+	if err := db.pruneChanges(ctx, before); err != nil {
+		return 0, err
+	}
 	return db.prune(ctx, "pruning feature logs", `DELETE FROM feature_logs WHERE seq IN
 		(SELECT seq FROM feature_logs WHERE time < ? LIMIT ?)`, before)
 }

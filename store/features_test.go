@@ -65,7 +65,7 @@ func TestFeatureLogs(t *testing.T) {
 	for i := range 4 {
 		want = append(want, store.FeatureLog{
 			RequestID: fmt.Sprint("r", i), Set: "s", Version: "v", User: kindred.UserID(fmt.Sprint("u", i%2)),
-			Time: at.Add(time.Duration(i) * time.Hour), Events: int64(i), Values: 7, Data: []byte{0, byte(i), 255},
+			Time: at.Add(time.Duration(i) * time.Hour), Events: int64(i), Values: 7, Changes: 1, Data: []byte{0, byte(i), 255},
 		})
 	}
 	other := want[0]
@@ -112,7 +112,7 @@ func TestFeatureLogs(t *testing.T) {
 	expect("s", store.EventRange{}, left)
 	later := want[3]
 	later.User = "u0"
-	later.RequestID = "later"
+	later.RequestID, later.Changes = "later", 2 // the first is the erasure's
 	if err := db.AppendFeatureLogs(t.Context(), []store.FeatureLog{later}); err != nil {
 		t.Fatal(err)
 	}

@@ -73,24 +73,30 @@ const selectAfter = `SELECT e.seq, e.user, u.name, e.item, e.kind, e.time, e.val
 // the end when it is given less than it asked for. The *Event is reused: fn
 // copies what it keeps.
 func (db *DB) EventsAfter(ctx context.Context, after int64, limit int, fn func(seq int64, e *kindred.Event) error) error {
-	return db.read(ctx, "following events", func(c *conn) error {
-		found, err := newVerdicts(c, limit)
-		if err != nil {
+	return db.read(ctx, "following events", func(c *conn) error { return db.eventsAfter(ctx, c, after, limit, nil, fn) })
+}
+
+// eventsAfter is EventsAfter with the verdicts of then; nil is now.
+func (db *DB) eventsAfter(
+	ctx context.Context, c *conn, after int64, limit int, then *past, fn func(seq int64, e *kindred.Event) error,
+) error {
+	found, err := newVerdicts(c, limit)
+	if err != nil {
+		return err
+	}
+	found.past = then
+	var e kindred.Event
+	return c.query(ctx, func(row []driver.Value) error {
+		seq, user := intOf(row[0]), intOf(row[1])
+		e.User = kindred.UserID(textOf(row[2]))
+		if err := db.setEvent(c, &e, row[3:]); err != nil {
 			return err
 		}
-		var e kindred.Event
-		return c.query(ctx, func(row []driver.Value) error {
-			seq, user := intOf(row[0]), intOf(row[1])
-			e.User = kindred.UserID(textOf(row[2]))
-			if err := db.setEvent(c, &e, row[3:]); err != nil {
-				return err
-			}
-			if e.Verdict, err = found.of(seq, user, intOf(row[3]), intOf(row[5])); err != nil {
-				return err
-			}
-			return fn(seq, &e)
-		}, selectAfter, after, int64(limit))
-	})
+		if e.Verdict, err = found.of(seq, user, intOf(row[3]), intOf(row[5])); err != nil {
+			return err
+		}
+		return fn(seq, &e)
+	}, selectAfter, after, int64(limit))
 }
 
 // ceilMilli is the first millisecond not before t.

@@ -266,10 +266,9 @@ func (w *writer) eraseID(id int64) (events int64, err error) {
 		}
 	}
 	// The features logged for others may have known of the user's events.
-	_, err = w.conn.exec("UPDATE feature_state SET erased_upto = (SELECT coalesce(max(seq), 0) FROM feature_logs)")
 	w.erased[id] = true
 	w.state.erased++
-	return events, err
+	return events, w.noteLoss()
 }
 
 // enterUser folds the events of one user.

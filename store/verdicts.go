@@ -15,6 +15,7 @@ type verdicts struct {
 	isListed   bool  // there is a catalogue
 	isMarked   bool  // there are marks
 	isReleased bool  // there are events released
+	past       *past // as of then; nil: of now
 
 	isWhole         bool                         // users holds everyone of whom something is said
 	users           map[int64][2]kindred.Verdict // what is flagged and what released
@@ -93,13 +94,16 @@ const selectHead = "SELECT (SELECT id FROM generations WHERE stage = 1), EXISTS 
 // of returns the verdict of the event at a place in the log, of a user, an
 // item (0: none) and a time.
 func (v *verdicts) of(seq, user, item, time int64) (kindred.Verdict, error) {
-	var reasons, released kindred.Verdict
+	var f findings
 	var err error
 	if v.isMarked {
-		reasons, err = v.marks.at(v.conn, seq)
+		f.marks, err = v.marks.at(v.conn, seq)
 	}
 	if err == nil && v.isReleased {
-		released, err = v.releases.at(v.conn, seq)
+		f.released, err = v.releases.at(v.conn, seq)
+	}
+	if err == nil {
+		f.withdrawn, err = v.withdrawn.at(v.conn, seq)
 	}
 	if err != nil {
 		return 0, err
@@ -108,11 +112,9 @@ func (v *verdicts) of(seq, user, item, time int64) (kindred.Verdict, error) {
 	if err != nil {
 		return 0, err
 	}
-	withdrawn, err := v.withdrawn.at(v.conn, seq)
-	if err != nil {
-		return 0, err
-	}
-	reasons = overrule(reasons|said[0], released|said[1]) | withdrawn
+	f.flags, f.userReleased = said[0], said[1]
+	f = v.past.then(f, seq, user)
+	reasons := f.verdict()
 	if v.isListed && item != 0 {
 		known, err := v.item(item)
 		if err != nil {
@@ -207,48 +209,65 @@ func (p *page) read(c *conn, seq int64) error {
 // userVerdicts sets the verdicts of a user's events, each of which is at one of
 // the moments.
 func userVerdicts(c *conn, moments []moment, events []kindred.Event) error {
-	v := verdicts{conn: c, users: map[int64][2]kindred.Verdict{}}
+	v := verdicts{conn: c}
 	if err := v.readHead(); err != nil {
 		return err
 	}
-	places := seqsJSON(moments)
-	released := make([]kindred.Verdict, len(events))
-	for i := range events {
-		said, err := v.user(moments[i].user)
-		if err != nil {
-			return err
-		}
-		events[i].Verdict, released[i] = said[0], said[1]
-	}
-	add := func(to func(i int64) *kindred.Verdict) func(row []driver.Value) error {
-		return func(row []driver.Value) error {
-			*to(intOf(row[0])) |= verdictOf(row[1])
-			return nil
-		}
-	}
-	var err error
-	if v.isMarked {
-		err = c.rows(add(func(i int64) *kindred.Verdict { return &events[i].Verdict }),
-			"SELECT j.key, m.reasons FROM json_each(?) j CROSS JOIN marks m ON m.generation = ? AND m.seq = j.value", places, v.generation)
-	}
-	if err == nil && v.isReleased {
-		err = c.rows(add(func(i int64) *kindred.Verdict { return &released[i] }),
-			"SELECT j.key, r.reasons FROM json_each(?) j CROSS JOIN released_events r ON r.seq = j.value", places)
-	}
+	found, err := v.findings(moments)
 	if err != nil {
 		return err
 	}
 	for i := range events {
-		events[i].Verdict = overrule(events[i].Verdict, released[i])
+		events[i].Verdict = found[i].verdict()
 	}
-	err = c.rows(add(func(i int64) *kindred.Verdict { return &events[i].Verdict }), selectWithdrawnOf, places)
-	if err != nil || !v.isListed {
-		return err
+	if !v.isListed {
+		return nil
 	}
 	return c.rows(func(row []driver.Value) error {
 		e := &events[intOf(row[0])]
 		e.Verdict |= validityOf(row[2:]).at(intOf(row[1]))
 		return nil
 	}, `SELECT j.key, e.time, i.stage, i.available_from, i.available_until
-		FROM json_each(?) j CROSS JOIN events e ON e.seq = j.value CROSS JOIN items i ON i.id = e.item`, places)
+		FROM json_each(?) j CROSS JOIN events e ON e.seq = j.value CROSS JOIN items i ON i.id = e.item`, seqsJSON(moments))
+}
+
+// findingsOf returns what was found about the events at some moments.
+func findingsOf(c *conn, moments []moment) ([]findings, error) {
+	v := verdicts{conn: c}
+	if err := v.readHead(); err != nil {
+		return nil, err
+	}
+	return v.findings(moments)
+}
+
+func (v *verdicts) findings(moments []moment) ([]findings, error) {
+	v.users = map[int64][2]kindred.Verdict{}
+	places := seqsJSON(moments)
+	found := make([]findings, len(moments))
+	for i := range found {
+		said, err := v.user(moments[i].user)
+		if err != nil {
+			return nil, err
+		}
+		found[i].flags, found[i].userReleased = said[0], said[1]
+	}
+	set := func(part func(f *findings) *kindred.Verdict) func(row []driver.Value) error {
+		return func(row []driver.Value) error {
+			*part(&found[intOf(row[0])]) = verdictOf(row[1])
+			return nil
+		}
+	}
+	var err error
+	if v.isMarked {
+		err = v.conn.rows(set(func(f *findings) *kindred.Verdict { return &f.marks }),
+			"SELECT j.key, m.reasons FROM json_each(?) j CROSS JOIN marks m ON m.generation = ? AND m.seq = j.value", places, v.generation)
+	}
+	if err == nil && v.isReleased {
+		err = v.conn.rows(set(func(f *findings) *kindred.Verdict { return &f.released }),
+			"SELECT j.key, r.reasons FROM json_each(?) j CROSS JOIN released_events r ON r.seq = j.value", places)
+	}
+	if err == nil {
+		err = v.conn.rows(set(func(f *findings) *kindred.Verdict { return &f.withdrawn }), selectWithdrawnOf, places)
+	}
+	return found, err
 }

@@ -42,6 +42,12 @@ type Metrics struct {
 	// unix seconds.
 	FeatureEntities *prometheus.GaugeVec
 	FeatureFollowed prometheus.Gauge
+	// FeatureChanges counts events that features counted and no longer do, or
+	// now do, because something became known of them, by what became of them:
+	// retracted, counted, inexact. FeatureBuilds counts how often features were
+	// computed from the whole log.
+	FeatureChanges *prometheus.CounterVec
+	FeatureBuilds  prometheus.Counter
 	// FeatureLogsDropped counts shown lists whose features could not be kept.
 	FeatureLogsDropped prometheus.Counter
 	// FeatureSkew counts logged values that were computed again, by outcome:
@@ -82,6 +88,8 @@ func New() *Metrics {
 		FeatureFollowed: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: prefix + "feature_followed_timestamp_seconds", Help: "When the features last caught up with the log.",
 		}),
+		FeatureChanges:     counters("feature_changed_events_total", "Events that features counted and no longer do, or now do, by which.", "outcome"),
+		FeatureBuilds:      counter("feature_builds_total", "Times that features were computed from the whole log."),
 		FeatureLogsDropped: counter("feature_logs_dropped_total", "Shown lists whose features were not kept."),
 		FeatureSkew:        counters("feature_skew_total", "Logged feature values computed again, by outcome.", "outcome"),
 
@@ -93,7 +101,7 @@ func New() *Metrics {
 	}
 	m.Registry.MustRegister(
 		m.IngestEvents, m.RowsRejected, m.RejectedDropped, m.Verdicts, m.FlaggedUsers, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
-		m.FeatureValues, m.FeatureSeconds, m.FeatureEntities, m.FeatureFollowed, m.FeatureLogsDropped, m.FeatureSkew,
+		m.FeatureValues, m.FeatureSeconds, m.FeatureEntities, m.FeatureFollowed, m.FeatureChanges, m.FeatureBuilds, m.FeatureLogsDropped, m.FeatureSkew,
 		m.Checks, m.CheckStatus, m.CheckTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

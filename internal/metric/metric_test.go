@@ -21,6 +21,8 @@ func TestMetrics(t *testing.T) {
 	m.FeatureSeconds.Observe(30e-6)
 	m.FeatureEntities.WithLabelValues("user").Set(7)
 	m.FeatureFollowed.Set(1.7e9)
+	m.FeatureChanges.WithLabelValues("retracted").Inc()
+	m.FeatureBuilds.Inc()
 	m.FeatureLogsDropped.Inc()
 	m.FeatureSkew.WithLabelValues("equal").Inc()
 	m.Checks.WithLabelValues("ok").Set(70)
