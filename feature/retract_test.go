@@ -17,7 +17,7 @@ type corrected struct {
 	state   *Online
 	rng     *rand.Rand
 	events  []Logged
-	counts  []bool            // by event observed: whether it counts
+	counts  []bool                            // by event observed: whether it counts
 	aliases map[kindred.UserID]kindred.UserID // in effect
 	now     int64
 	changes int64

@@ -31,7 +31,8 @@ func (s *Service) build(ctx context.Context, o *feature.Online) error {
 		if s.plan.Accepts(e.Verdict) {
 			batch = append(batch, loggedEvent(seq, e))
 		}
-		if told++; told%progressStep == 0 {
+		told++
+		if told%progressStep == 0 {
 			s.logger.Info("computing features from the log", "events", told)
 		}
 		if told%batchSize == 0 {

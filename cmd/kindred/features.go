@@ -269,7 +269,7 @@ func (c *featuresSkewCmd) Run(ctx context.Context, g *cli, out *output) error {
 				out.printf("  list %s, item %s: %s was served as %s, is %s\n", x.RequestID, x.Item, x.Feature, x.Served, x.Computed)
 			}
 			if n := skew.OtherVersion + skew.Erased; n > 0 {
-				out.notef("%s lists were passed over: of another version of the set, or from before events were erased\n", count(n))
+				out.notef("%s lists were passed over: of another version of the set, or what was known then can no longer be told (a user was erased, or all events judged anew)\n", count(n))
 			}
 		})
 		if err == nil && skew.Different > 0 {
