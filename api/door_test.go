@@ -90,7 +90,7 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 	live, err := recommend.New(tb.Context(), recommend.Config{Now: now}, db, reg)
 	must(tb, err)
 	activity := NewActivity(now)
-	features, err := featurestore.New(featurestore.Config{Features: testFeatures(), Accept: kindred.Informational, Now: now}, db)
+	features, err := featurestore.New(featurestore.Config{Features: testFeatures(), Now: now}, db)
 	must(tb, err)
 	must(tb, features.Materialize(tb.Context()))
 	cfg := Config{Listen: "127.0.0.1:8471", Version: "test"}
@@ -114,7 +114,7 @@ func newDoor(tb testing.TB, change ...func(*Config, *Deps)) *door {
 
 // testFeatures are the basic ones and one of each further type.
 func testFeatures() feature.Config {
-	c := feature.Config{Preset: "basic", Definitions: []feature.Definition{
+	c := feature.Config{Preset: "basic", Accept: kindred.Informational.Reasons(), Definitions: []feature.Definition{
 		{Name: "brand", Entity: feature.Item, Kind: feature.Attribute, Type: feature.String, Default: "none"},
 		{Name: "tags", Entity: feature.Item, Kind: feature.Attribute, Type: feature.Strings},
 		{Name: "image", Entity: feature.Item, Kind: feature.Embedding},
