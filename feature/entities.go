@@ -17,6 +17,9 @@ func (o *Online) Entities(entity Entity) []string {
 			ids = append(ids, of.ids.ID(int32(id)))
 		}
 	}
+	if entity == User {
+		ids = slices.DeleteFunc(ids, func(id string) bool { return o.userOf(id) != id })
+	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }

@@ -27,14 +27,18 @@ const featuresYAML = `features:
   log: [two, asked]
 `
 
-// shopWithFeatures returns a state folder with features configured.
-func shopWithFeatures(t *testing.T) string {
+// acceptAll has events count whatever cleaning finds about them.
+const acceptAll = "  accept: [near_duplicate, bot, accidental_view, abandoned_session, placeholder, misdated, unjoined, released]\n"
+
+// shopWithFeatures returns a state folder with features configured, and with
+// what else is set of them.
+func shopWithFeatures(t *testing.T, settings string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "state")
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte(featuresYAML), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte(featuresYAML+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -52,7 +56,7 @@ func readFile(t *testing.T, path string) string {
 // TestFeatures walks from events over shown lists to training sets: as of each
 // moment, and as served, which must be the same, and free of skew.
 func TestFeatures(t *testing.T) {
-	dir := shopWithFeatures(t)
+	dir := shopWithFeatures(t, acceptAll)
 	s := startServer(t, dir, "")
 	for i := range 12 {
 		s.want(t, http.StatusOK, http.MethodPut, fmt.Sprint("/v1/items/i", i), fmt.Sprintf(`{"price":%d}`, i+1))
@@ -123,28 +127,11 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// TestFeaturesOfWithdrawn takes an event back that features count.
-func TestFeaturesOfWithdrawn(t *testing.T) {
-	s := startServer(t, shopWithFeatures(t), "")
-	for i := range 3 {
-		s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", fmt.Sprintf(`{"event_id":"e%d","user":"ann","item":"i%d","kind":"view"}`, i, i))
-	}
-	count := func(views int) {
-		waitFor(t, fmt.Sprintf("%d views", views), func() bool {
-			_, answer := s.call(t, http.MethodPost, "/get-online-features", `{"features":["user:views_1h"],"entities":{"user_id":["ann"]}}`)
-			return strings.Contains(answer, fmt.Sprintf(`"values":[%d.0]`, views))
-		})
-	}
-	count(3)
-	s.want(t, http.StatusOK, http.MethodDelete, "/v1/events/e1", "")
-	count(2)
-}
-
 // TestKilledWhileMaterializing kills the server at random moments while it
 // computes features anew and takes in events and values, and expects it to
 // know afterwards exactly what the log says.
 func TestKilledWhileMaterializing(t *testing.T) {
-	dir, rng := shopWithFeatures(t), rand.New(rand.NewPCG(5, 5))
+	dir, rng := shopWithFeatures(t, acceptAll), rand.New(rand.NewPCG(5, 5))
 	key := ""
 	for round := range faultRounds(t) {
 		s := startServer(t, dir, key)
@@ -181,7 +168,7 @@ func TestKilledWhileMaterializing(t *testing.T) {
 // TestExportFeatures expects the same rows from a running server and from the
 // command, in every format, and no half of a file.
 func TestExportFeatures(t *testing.T) {
-	dir := shopWithFeatures(t)
+	dir := shopWithFeatures(t, "")
 	s := startServer(t, dir, "")
 	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/i%20%22,", `{"price":2.5}`)
 	for i := range 2 {
