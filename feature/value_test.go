@@ -315,7 +315,7 @@ func TestFixed(t *testing.T) {
 // TestValidate expects each fault to be reported at its place, all at once.
 func TestValidate(t *testing.T) {
 	config := Config{
-		MaxEvents: -1, Log: []string{"none"},
+		MaxEvents: -1, Log: []string{"none"}, Accept: []string{"bots"},
 		Definitions: []Definition{
 			{Name: "Bad Name", Entity: "shop", Kind: Count},
 			{Name: "twice", Entity: User, Kind: Count},
@@ -335,7 +335,7 @@ func TestValidate(t *testing.T) {
 		t.Fatal("no fault was found")
 	}
 	for _, want := range []string{
-		"max_events", "log[0]", "definitions[0].name", "definitions[0].entity", "definitions[2].name", "definitions[2].half_life",
+		"max_events", "log[0]", "accept", "definitions[0].name", "definitions[0].entity", "definitions[2].name", "definitions[2].half_life",
 		"definitions[3].window", "definitions[4].entity", "definitions[4].n", "definitions[5].over.kinds", "definitions[5].alpha", "definitions[6].kind",
 		"definitions[7].default", "definitions[8].bounds", "definitions[9].half_life", "sets[0].features[0]", "sets[1].name", "sets[1].features",
 	} {
@@ -381,6 +381,22 @@ func TestVersion(t *testing.T) {
 	}
 	if plain == version(func(c *Config) { find(c, "item:count").Where.Kinds = []kindred.Kind{"view"} }) {
 		t.Error("the version does not follow what is read")
+	}
+	if plain == version(func(c *Config) { c.Accept = []string{"bot"} }) || plain != version(func(c *Config) { c.Accept = []string{"unknown_item"} }) {
+		t.Error("the version does not follow which events count")
+	}
+}
+
+// TestAccepted expects what an event may have against it and still count: never
+// that it was withdrawn, always what follows from the catalogue.
+func TestAccepted(t *testing.T) {
+	config := Config{Accept: []string{"bot"}}
+	if accepted, err := config.Accepted(); err != nil || accepted != kindred.Bot|kindred.UnknownItem|kindred.OutsideValidity {
+		t.Errorf("%v, %v", accepted, err)
+	}
+	config.Accept = []string{"withdrawn"}
+	if _, err := config.Accepted(); kindred.KindOf(err) != kindred.Invalid {
+		t.Errorf("what was withdrawn is accepted: %v", err)
 	}
 }
 

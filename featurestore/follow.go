@@ -117,7 +117,7 @@ func (s *Service) Materialize(ctx context.Context) error {
 	if err := s.follow(ctx, next); err != nil {
 		return err
 	}
-	s.state.Store(next)
+	s.outdated.CompareAndSwap(s.state.Swap(next), nil)
 	s.measure(next)
 	s.metrics.FeatureBuilds.Inc()
 	state := next.State()
