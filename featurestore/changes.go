@@ -3,6 +3,7 @@ package featurestore
 import (
 	"context"
 	"math"
+	"sync"
 
 	"kindred"
 	"kindred/feature"
@@ -19,13 +20,16 @@ func (s *Service) build(ctx context.Context, o *feature.Online) error {
 	if err != nil || !s.plan.CountsEvents() {
 		return err
 	}
+	// One core reads, another counts.
+	batches := make(chan []feature.Logged, batchesAhead)
+	var counting sync.WaitGroup
+	counting.Go(func() {
+		for batch := range batches {
+			o.Observe(batch, s.now().UnixMilli())
+		}
+	})
 	last, told := int64(0), int64(0)
 	batch := make([]feature.Logged, 0, batchSize)
-	flush := func() {
-		o.Observe(batch, s.now().UnixMilli())
-		o.Skip(last)
-		batch = batch[:0]
-	}
 	_, err = s.store.AsOf(place).Events(ctx, 0, math.MaxInt, place, func(seq int64, e *kindred.Event) error {
 		last = seq
 		if s.plan.Accepts(e.Verdict) {
@@ -37,13 +41,20 @@ func (s *Service) build(ctx context.Context, o *feature.Online) error {
 		}
 		if told%batchSize == 0 {
 			s.progress.Store(told)
-			flush()
+			batches <- batch
+			batch = make([]feature.Logged, 0, batchSize)
 		}
 		return nil
 	})
-	flush()
+	batches <- batch
+	close(batches)
+	counting.Wait()
+	o.Skip(last)
 	return err
 }
+
+// batchesAhead is how many batches are read before they are counted.
+const batchesAhead = 4
 
 // know tells an empty state whose IDs are at a place in the log of changes, 0
 // being its end, and returns the place.

@@ -13,7 +13,7 @@ import (
 
 // The log of changes says which events are to be looked at again, because
 // their verdict or their user is not what it was: who counts events follows it
-// as they follow the log of events. Triggers write it (009_changes.sql), so
+// as they follow the log of events. Triggers write it (010_changes.sql), so
 // that nothing that changes a verdict can forget to. What follows from the
 // catalogue is left out: it changes with every item.
 

@@ -217,7 +217,7 @@ func TestExportFeatures(t *testing.T) {
 // say of themselves, and expects both in training sets, whichever way they are
 // made, and in exports that are imported again.
 func TestFeaturesOfRequests(t *testing.T) {
-	dir := shopWithFeatures(t)
+	dir := shopWithFeatures(t, "")
 	s := startServer(t, dir, "")
 	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/i1", `{"price":1}`)
 	waitFor(t, "the features to be there", func() bool {
