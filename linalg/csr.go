@@ -31,6 +31,10 @@ func (m *CSR) Prefetch(r int) {
 	prefetch(m.Vals[m.Starts[r]:])
 }
 
+// Prefetch asks the processor for the beginning of x, up to 64 numbers, which
+// are to be read soon.
+func Prefetch[T int32 | float32](x []T) { prefetch(x) }
+
 // Constants returns the value of each row whose entries are all the same, and
 // 0 for the others.
 func (m *CSR) Constants() []float32 {

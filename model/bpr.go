@@ -142,12 +142,23 @@ func (d *bprDraws) draw(fit *pairwise, dice *rand.Rand, s *pairSample) (loss flo
 		candidates = d.Candidates
 	}
 	best := float32(math.Inf(-1))
+	var room [32]int32 // all are asked for before the first is looked at
+	drawn := room[:0]
 	for range candidates {
-		j, found := fit.unmet(s.user, func() int32 { return d.item(fit, dice, user) })
-		if !found {
-			break
+		j := d.item(fit, dice, user)
+		linalg.Prefetch(fit.item(j))
+		drawn = append(drawn, j)
+	}
+	for _, j := range drawn {
+		product := linalg.Dot(user, fit.item(j))
+		if product > best && fit.met(s.user, j) { // few of the others need be looked up
+			found := false
+			if j, found = fit.unmet(s.user, func() int32 { return d.item(fit, dice, user) }); !found {
+				break
+			}
+			product = linalg.Dot(user, fit.item(j))
 		}
-		if product := linalg.Dot(user, fit.item(j)); product > best {
+		if product > best {
 			s.other, best = j, product
 		}
 	}

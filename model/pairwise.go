@@ -122,12 +122,18 @@ func (fit *pairwise) item(i int32) []float32 {
 	return fit.items[int(i)*fit.factors:][:fit.factors:fit.factors]
 }
 
+// met reports whether the user has met the item.
+func (fit *pairwise) met(user, item int32) bool {
+	_, known := slices.BinarySearch(fit.known[user], item)
+	return known
+}
+
 // unmet calls draw until it gives an item that the user has not met, and
 // reports whether it did before long.
 func (fit *pairwise) unmet(user int32, draw func() int32) (item int32, found bool) {
 	for range maxDraws {
 		item = draw()
-		if _, known := slices.BinarySearch(fit.known[user], item); !known {
+		if !fit.met(user, item) {
 			return item, true
 		}
 	}
@@ -154,6 +160,7 @@ func (fit *pairwise) epoch(ctx context.Context, r ranking, epoch int) (map[strin
 
 // step takes one batch; stream numbers its first random stream.
 func (fit *pairwise) step(r ranking, pairs []met, stream uint64) (loss float64) {
+	const ahead = 3 // samples whose vectors are asked for before their turn
 	samples := fit.batch[:len(pairs)]
 	blocks := (len(pairs) + sampleBlock - 1) / sampleBlock
 	linalg.Parallel(workers(), blocks, func(_, lo, hi int) {
@@ -161,6 +168,12 @@ func (fit *pairwise) step(r ranking, pairs []met, stream uint64) (loss float64) 
 			dice := rand.New(rand.NewPCG(fit.seed, stream+uint64(b)))
 			fit.losses[b] = 0
 			for k := b * sampleBlock; k < min((b+1)*sampleBlock, len(pairs)); k++ {
+				if k+ahead < len(pairs) {
+					next := pairs[k+ahead]
+					linalg.Prefetch(fit.known[next.user])
+					linalg.Prefetch(fit.user(next.user))
+					linalg.Prefetch(fit.item(next.item))
+				}
 				s := &samples[k]
 				*s = pairSample{user: pairs[k].user, item: pairs[k].item, other: -1, itemRate: 1, otherRate: 1}
 				fit.losses[b] += r.draw(fit, dice, s)
