@@ -22,7 +22,7 @@ import (
 // weight at the rate η/√(ε+Σg²), λ shrinking what a row touches.
 //
 // Departure: some 64 rows are looked at with the weights that the first of them
-// found, on all cores; single steps gave no better loss.
+// found, on all cores if they are wide; single steps gave no better loss.
 //
 // Cost: O(features of a row·factors) a row and epoch. Memory: 12(factors+1)
 // bytes a feature.

@@ -12,7 +12,7 @@ import (
 type factoriser struct {
 	settings *FM
 	model    *RowFactors
-	workers  int
+	workers  int          // that learn
 	squares  []float32    // sums of squared gradients, by weight
 	slopes   float64      // the same of the intercept
 	batch    []rowStep    // of rows that are learned from together
@@ -37,11 +37,13 @@ type rowStep struct {
 }
 
 // Rows of a batch: at most batchRows, and few enough that the gradients of all,
-// batchWeights numbers, stay in the second cache.
+// batchWeights numbers, stay in the second cache. With fewer than sharedWeights
+// of them it costs more to wake another core than it could do.
 const (
-	batchRows    = 64
-	batchWeights = 1 << 18
-	lookRows     = 16 // that one worker takes at a time
+	batchRows     = 64
+	batchWeights  = 1 << 18
+	sharedWeights = 1 << 17
+	lookRows      = 16 // that one worker takes at a time
 )
 
 func newFactoriser(a *FM, m *RowFactors, rows *dataset.Rows) *factoriser {
@@ -49,12 +51,15 @@ func newFactoriser(a *FM, m *RowFactors, rows *dataset.Rows) *factoriser {
 	if rows.Starts != nil {
 		features = 2*len(rows.Cols)/max(rows.Len(), 1) + 1
 	}
-	workers := runtime.GOMAXPROCS(0)
-	return &factoriser{
-		settings: a, model: m, workers: workers, squares: make([]float32, len(m.weights)),
+	f := &factoriser{
+		settings: a, model: m, workers: 1, squares: make([]float32, len(m.weights)),
 		batch:   make([]rowStep, max(1, min(batchRows, batchWeights/(features*m.width())))),
-		scratch: make([]rowScratch, workers),
+		scratch: make([]rowScratch, runtime.GOMAXPROCS(0)),
 	}
+	if len(f.batch)*features*m.width() >= sharedWeights {
+		f.workers = runtime.GOMAXPROCS(0)
+	}
+	return f
 }
 
 // learn takes the rows batch by batch. All rows of a batch see the weights as it
