@@ -152,7 +152,7 @@ func (d *bprDraws) draw(fit *pairwise, dice *rand.Rand, s *pairSample) (loss flo
 	for _, j := range drawn {
 		product := linalg.Dot(user, fit.item(j))
 		if product > best && fit.met(s.user, j) { // few of the others need be looked up
-			found := false
+			var found bool
 			if j, found = fit.unmet(s.user, func() int32 { return d.item(fit, dice, user) }); !found {
 				break
 			}
