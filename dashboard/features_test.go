@@ -25,7 +25,7 @@ func (f *fakeAPI) features(w http.ResponseWriter, _ *http.Request) {
 			feature("item:brand", "attribute", "string", map[string]any{"attribute": "brand", "owner": "<b>catalogue</b>", "description": hostile}),
 			feature("item:conversion", "ratio", "number", map[string]any{"where": map[string]any{"kinds": []string{"purchase"}}, "over": map[string]any{"kinds": []string{"view"}}, "window": "30d"}),
 			feature("session:clicks", "count", "number", nil),
-			feature("user:views_7d", "count", "number", map[string]any{"where": map[string]any{"kinds": []string{"view", "add_to_cart"}}, "window": "7d", "ttl": "30d", "description": "Looks in a week."}),
+			feature("user:views_7d", "count", "number", map[string]any{"where": map[string]any{"kinds": []string{"view", "add_to_cart"}}, "window": "10h0m0s", "ttl": "1h30m0s", "description": "Looks in a week."}),
 			feature("user_item:owl", "expression", "bool", map[string]any{"expression": "context.hour >= 22.0"}),
 		},
 		"sets": []map[string]any{
@@ -109,7 +109,7 @@ func TestFeaturesPage(t *testing.T) {
 	text := eval[string](b, "document.querySelector('#main').innerText")
 	for _, want := range []string{
 		hostile + " (9,000), Acme (12)", "1 · 11 · 2.00e-5", "12.3", "training set of 2026-03-01 10:15", "these differ: item:conversion",
-		"<b>catalogue</b>", "view, add to cart · last 7d", "purchase ÷ view · last 30d", "Looks in a week.", "ranking, small",
+		"<b>catalogue</b>", "view, add to cart · last 10h\t1h30m\t", "purchase ÷ view · last 30d", "Looks in a week.", "ranking, small",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q: %s", want, text)

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"kindred"
 	"kindred/feature"
 	"kindred/featurestore"
 	"kindred/format"
+	"kindred/store"
 )
 
 // rows are a table of features as lines: entity, id and time, then the cells of
@@ -116,5 +120,48 @@ func TestScanFeaturesFaults(t *testing.T) {
 	full := errors.New("full")
 	if err := s.ScanFeatures(t.Context(), "", "", func([]format.BlockColumn, int) error { return full }); !errors.Is(err, full) {
 		t.Errorf("of a writer that fails: %v", err)
+	}
+}
+
+// BenchmarkScanFeatures writes what the sixteen features of the set "basic"
+// are of 100,000 users and 1,000 items, a million events behind them.
+func BenchmarkScanFeatures(b *testing.B) {
+	db, err := store.Open(b.Context(), store.Config{Path: ":memory:"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // only read
+	rng := rand.New(rand.NewPCG(1, 1))
+	now := time.UnixMilli(1_700_000_000_000)
+	for part := range 100 {
+		events := make([]kindred.Event, 10_000)
+		for i := range events {
+			events[i] = kindred.Event{
+				ID: fmt.Sprint(part, " ", i), User: kindred.UserID(fmt.Sprint("u", rng.IntN(100_000))), Item: kindred.ItemID(fmt.Sprint("i", rng.IntN(1000))),
+				Kind: kindred.View, Value: 1, Time: now.Add(-time.Duration(rng.IntN(30*24)) * time.Hour),
+			}
+		}
+		if _, err := db.AppendEvents(b.Context(), events); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s, err := featurestore.New(featurestore.Config{Features: config(), Now: func() time.Time { return now }}, db)
+	if err == nil {
+		err = s.Materialize(b.Context())
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range []string{"parquet", "jsonl"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				rows, err := format.WriteBlocks(io.Discard, name, func(write func([]format.BlockColumn, int) error) error {
+					return s.ScanFeatures(b.Context(), "basic", "", write)
+				})
+				if err != nil || rows < 100_000 {
+					b.Fatal(rows, err)
+				}
+			}
+		})
 	}
 }

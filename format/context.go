@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 
 	"kindred"
@@ -15,6 +16,24 @@ func (m *mapper) findContext(at int) {
 		m.roles[at] = "context"
 		m.contexts = append(m.contexts, at)
 	}
+}
+
+// whereabouts reads what was around the event.
+func (m *mapper) whereabouts(e *kindred.Event, rec *record) *Reject {
+	if text := m.cell(rec, "position"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return &Reject{Reason: "bad_number", Detail: fmt.Sprintf("position %q is no count", text)}
+		}
+		e.Position = n
+	}
+	if text := m.cell(rec, "context"); text != "" {
+		if !json.Valid([]byte(text)) || text[0] != '{' {
+			return &Reject{Reason: "bad_context", Detail: "context is no JSON object"}
+		}
+		e.Context = json.RawMessage(text)
+	}
+	return m.addContext(e, rec)
 }
 
 // addContext adds to an event's context what its columns say of it.

@@ -1,7 +1,6 @@
 package format
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -371,24 +370,6 @@ func (m *mapper) eventTime(rec *record) (time.Time, *Reject) {
 		return t, &Reject{Reason: "bad_time", Detail: fmt.Sprintf("time %q %v", m.cell(rec, "time"), err)}
 	}
 	return t, nil
-}
-
-// whereabouts reads what was around the event.
-func (m *mapper) whereabouts(e *kindred.Event, rec *record) *Reject {
-	if text := m.cell(rec, "position"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
-			return &Reject{Reason: "bad_number", Detail: fmt.Sprintf("position %q is no count", text)}
-		}
-		e.Position = n
-	}
-	if text := m.cell(rec, "context"); text != "" {
-		if !json.Valid([]byte(text)) || text[0] != '{' {
-			return &Reject{Reason: "bad_context", Detail: "context is no JSON object"}
-		}
-		e.Context = json.RawMessage(text)
-	}
-	return m.addContext(e, rec)
 }
 
 func number(text, field string) (float64, *Reject) {

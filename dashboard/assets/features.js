@@ -205,13 +205,16 @@ function table(all) {
     h("tbody", null, all.features.map((f) => h("tr", null,
       h("td", null, h("code", null, f.ref), f.description && h("div", { class: "muted" }, f.description)),
       h("td", null, said(f.kind)), h("td", null, f.value_type), h("td", { class: "muted" }, made(f)),
-      h("td", null, f.ttl ?? "–"), h("td", { class: "muted" }, member(f.ref).join(", ")), h("td", null, f.owner ?? "–")))));
+      h("td", null, f.ttl ? span(f.ttl) : "–"), h("td", { class: "muted" }, member(f.ref).join(", ")), h("td", null, f.owner ?? "–")))));
 }
+
+/** span writes a duration without its zeros: 1h0m0s, 1h. */
+const span = (text) => text.replaceAll(/(?<=[hm])0[ms]/g, "");
 
 /** made tells in short what a feature is made of. */
 function made(f) {
   const kinds = (w) => (w?.kinds ?? []).map(said).join(", ");
   const parts = [f.expression, f.inputs?.join(" × "), f.attribute && `attribute ${f.attribute}`, kinds(f.where) + (f.over ? ` ÷ ${kinds(f.over)}` : ""),
-    f.window && `last ${f.window}`, f.half_life && `half-life ${f.half_life}`, f.n && `at most ${f.n}`];
+    f.window && `last ${span(f.window)}`, f.half_life && `half-life ${span(f.half_life)}`, f.n && `at most ${f.n}`];
   return parts.filter(Boolean).join(" · ");
 }
