@@ -245,10 +245,13 @@ scaleEnd:
 	VZEROUPPER
 	RET
 
+DATA leastWeight<>+0(SB)/4, $1.0e-30
+GLOBL leastWeight<>(SB), RODATA|NOPTR, $4
+
 // Takes the step of AdaGrad for the elements w, squares and g: slope in W1, the
 // new squares in S and the new weights in W. A0 to A3 are scale, rate, lambda
-// and epsilon.
-#define ADASTEP(W, S, G, W1, A0, A1, A2, A3) \
+// and epsilon, L is leastWeight.
+#define ADASTEP(W, S, G, W1, A0, A1, A2, A3, L) \
 	VMULPS G, A0, G; \
 	VMULPS W, A2, W1; \
 	VADDPS W1, G, W1; \
@@ -258,7 +261,11 @@ scaleEnd:
 	VSQRTPS G, G; \
 	VMULPS A1, W1, W1; \
 	VDIVPS G, W1, W1; \
-	VSUBPS W1, W, W
+	VSUBPS W1, W, W; \
+	VPSLLD $1, W, G; \
+	VPSRLD $1, G, G; \
+	VCMPPS $5, L, G, K2; \
+	VMOVAPS.Z W, K2, W
 
 // func adaGradAVX512(w, squares, gradient *float32, n int, step *AdaGradStep)
 TEXT ·adaGradAVX512(SB), NOSPLIT, $0-40
@@ -271,13 +278,14 @@ TEXT ·adaGradAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS 4(R8), Z5
 	VBROADCASTSS 8(R8), Z6
 	VBROADCASTSS 12(R8), Z7
+	VBROADCASTSS leastWeight<>(SB), Z8
 	SUBQ $16, CX
 	JLT adaTail
 ada16:
 	VMOVUPS (DI), Z0
 	VMOVUPS (SI), Z1
 	VMOVUPS (DX), Z2
-	ADASTEP(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)
+	ADASTEP(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8)
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, (SI)
 	ADDQ $64, DI
@@ -296,7 +304,7 @@ adaTail:
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (SI), K1, Z1
 	VMOVUPS.Z (DX), K1, Z2
-	ADASTEP(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7)
+	ADASTEP(Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8)
 	VMOVUPS Z0, K1, (DI)
 	VMOVUPS Z1, K1, (SI)
 	JMP adaDone
@@ -304,7 +312,7 @@ adaFew: // roots and quotients of fewer take less time
 	VMOVUPS.Z (DI), K1, X0
 	VMOVUPS.Z (SI), K1, X1
 	VMOVUPS.Z (DX), K1, X2
-	ADASTEP(X0, X1, X2, X3, X4, X5, X6, X7)
+	ADASTEP(X0, X1, X2, X3, X4, X5, X6, X7, X8)
 	VMOVUPS X0, K1, (DI)
 	VMOVUPS X1, K1, (SI)
 adaDone:

@@ -212,6 +212,9 @@ func TestAdaGradEqualsItsTwin(t *testing.T) {
 		g, checkG := guarded(t, rng, n, (n*3)%16)
 		for k, x := range squares {
 			squares[k] = x * x
+			if k%5 == 2 { // as good as nothing
+				w[k], g[k] = x*1e-30, 0
+			}
 		}
 		wantW, wantSquares := slices.Clone(w), slices.Clone(squares)
 		for range 3 {

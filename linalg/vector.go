@@ -20,6 +20,8 @@ func Scale(alpha float32, x []float32) { scale(alpha, x) }
 // AdaGradStep says how AdaGrad goes down a gradient g:
 //
 //	s = Scale·g + Lambda·w,  squares += s²,  w −= Rate·s/√(squares+Epsilon)
+//
+// and a weight nearer to 0 than 1e-30 is 0.
 type AdaGradStep struct{ Scale, Rate, Lambda, Epsilon float32 }
 
 // AdaGrad takes a step (J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient

@@ -90,12 +90,20 @@ func firstAbovePlain(scores []float32, threshold float32) int {
 	return len(scores)
 }
 
+// leastWeight is below which AdaGrad takes a weight for zero: one that nothing
+// but Lambda moves would end among the subnormal numbers, with which processors
+// count a hundred times slower.
+const leastWeight = 1e-30
+
 func adaGradPlain(w, squares, g []float32, step AdaGradStep) {
 	squares, g = squares[:len(w)], g[:len(w)]
 	for k, x := range w {
 		slope := float32(step.Scale*g[k]) + float32(step.Lambda*x)
 		square := squares[k] + float32(slope*slope)
 		squares[k] = square
-		w[k] = x - float32(float32(step.Rate*slope)/float32(math.Sqrt(float64(square+step.Epsilon))))
+		if x -= float32(float32(step.Rate*slope) / float32(math.Sqrt(float64(square+step.Epsilon)))); max(x, -x) < leastWeight {
+			x = 0
+		}
+		w[k] = x
 	}
 }
