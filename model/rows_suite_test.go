@@ -136,6 +136,31 @@ func TestRowsLearn(t *testing.T) {
 	}
 }
 
+// TestRowsOfAnySize expects what predicts numbers to predict a thousand times
+// the numbers as well.
+func TestRowsOfAnySize(t *testing.T) {
+	train, test := planted(3000, 1, xor), planted(500, 2, xor)
+	larger := *train
+	larger.Labels = slices.Clone(train.Labels)
+	for r := range larger.Labels {
+		larger.Labels[r] = 7000 + 1000*larger.Labels[r]
+	}
+	for name := range rowSuite {
+		if !strings.HasSuffix(name, ", squared") {
+			continue
+		}
+		small, large := predictionsOf(fitRows(t, name, train), test), predictionsOf(fitRows(t, name, &larger), test)
+		squares := 0.
+		for r := range small {
+			off := float64(large[r]-7000)/1000 - float64(small[r])
+			squares += off * off
+		}
+		if off := math.Sqrt(squares / float64(len(small))); off > 0.03 { // trees may take another of two splits as good, and one tree more
+			t.Errorf("%s: predictions are %.4f apart, in units of the labels", name, off)
+		}
+	}
+}
+
 // TestRowsSameBytes expects the same artefact twice and on any number of cores.
 func TestRowsSameBytes(t *testing.T) {
 	train := planted(1500, 1, xor)
@@ -295,10 +320,8 @@ func TestRowsRefuse(t *testing.T) {
 // TestRowsDiverge expects an error that names the epoch and what to try.
 func TestRowsDiverge(t *testing.T) {
 	rows := planted(300, 1, xor)
-	for r := range rows.Labels {
-		rows.Labels[r] = math.MaxFloat32 * float32(r%2)
-	}
-	for _, settings := range []string{`{"loss": "squared", "learn_rate": 10, "init_scale": 10}`} {
+	rows.Weights = slices.Repeat([]float32{math.MaxFloat32}, rows.Len())
+	for _, settings := range []string{`{"learn_rate": 10, "init_scale": 10}`, `{"loss": "squared", "learn_rate": 10, "init_scale": 10}`} {
 		for _, kind := range []string{"fm", "ffm"} {
 			a, err := model.RowFromJSON(kind, []byte(settings))
 			if err != nil {

@@ -14,6 +14,18 @@ func (m *RowStacked) weigh(rows *dataset.Rows, lambda float64) {
 		m.weights[k] = 1 / float64(width)
 	}
 	fit := rowStackFit{loss: m.loss, rows: rows, scores: m.scores(rows), lambda: lambda, width: width}
+	unit := labelScale{deviation: 1}
+	if m.loss == squaredLoss { // lambda is to mean the same of labels of any size
+		all := sample{rows: rows}
+		for r := range rows.Len() {
+			all.index = append(all.index, int32(r))
+		}
+		unit = scaleOf(all)
+		fit.rows = unit.apply(all).rows
+		for k, z := range fit.scores {
+			fit.scores[k] = (z - unit.mean) / unit.deviation
+		}
+	}
 	at := append([]float64{0}, m.weights...)
 	for range 30 {
 		step, ok := fit.newton(at)
@@ -31,7 +43,10 @@ func (m *RowStacked) weigh(rows *dataset.Rows, lambda float64) {
 		}
 		at = next
 	}
-	m.base, m.weights = at[0], at[1:]
+	m.base, m.weights = unit.mean+unit.deviation*at[0], at[1:]
+	for _, weight := range m.weights {
+		m.base -= weight * unit.mean
+	}
 }
 
 func shifted(at, step []float64, share float64) []float64 {
