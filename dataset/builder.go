@@ -39,6 +39,8 @@ type Builder struct {
 
 	catalogue, people described
 	from              map[string]int64 // unix milliseconds from which on an item is available
+	lengths           map[kindred.ItemID]float64
+	products          products // empty, unless variants count for their group
 
 	scales map[int32]*RatingScale // by user, in the order of identifiers; nil: all alike
 }
@@ -47,18 +49,7 @@ type Builder struct {
 func NewBuilder(settings Settings) *Builder {
 	return &Builder{
 		settings: settings, users: NewDict(), items: NewDict(),
-		catalogue: described{}, people: described{}, from: map[string]int64{},
-	}
-}
-
-// AddItem takes an item of the catalogue in, with all that describes it. It
-// will be among the items whether anybody met it or not.
-func (b *Builder) AddItem(item *kindred.Item) {
-	id := string(item.ID)
-	b.items.Add(id)
-	b.catalogue[id] = ItemAttributes(item)
-	if !item.AvailableFrom.IsZero() {
-		b.from[id] = item.AvailableFrom.UnixMilli()
+		catalogue: described{}, people: described{}, from: map[string]int64{}, lengths: map[kindred.ItemID]float64{}, products: newProducts(),
 	}
 }
 
@@ -72,8 +63,8 @@ func (b *Builder) AddUser(user *kindred.User) {
 
 // Add takes an event in, unless its verdict holds a reason that the settings
 // refuse; then it says false. Those that teach nothing (see
-// Settings.Effect) are passed over. Where signals ask how long items take,
-// AddItem comes first.
+// Settings.Effect) are passed over. Where signals ask how long items take, or
+// variants count for their group, AddItem comes first.
 func (b *Builder) Add(e *kindred.Event) (accepted bool) {
 	if e.Verdict.Has(b.settings.Refuse) {
 		return false
@@ -91,7 +82,11 @@ func (b *Builder) take(e *kindred.Event) {
 	if effect == Rates {
 		b.highest = max(b.highest, r.amount)
 	}
-	r.user, r.item = b.users.Add(string(e.User)), b.items.Add(string(e.Item))
+	product := b.Product(e.Item)
+	if product != e.Item && effect <= Buys {
+		b.products.events[e.Item]++
+	}
+	r.user, r.item = b.users.Add(string(e.User)), b.items.Add(string(product))
 	if n := len(b.chunks); n == 0 || len(b.chunks[n-1]) == chunkRecords {
 		b.chunks = append(b.chunks, make([]record, 0, chunkRecords))
 	}
@@ -99,7 +94,7 @@ func (b *Builder) take(e *kindred.Event) {
 	*last = append(*last, r)
 }
 
-func (b *Builder) length(item kindred.ItemID) float64 { return LengthOf(b.catalogue[string(item)]) }
+func (b *Builder) length(item kindred.ItemID) float64 { return b.lengths[item] }
 
 // Settings returns the settings with what the data says where they leave it
 // open: the least rating that counts. So whoever weighs a single history by
@@ -371,7 +366,7 @@ func (b *Builder) interactions(s sortedRecords, m meetings, before int64) *Inter
 			steps = append(steps, r)
 		}
 	}
-	x.Sequences = sequences(users.Len(), steps, milliseconds)
+	x.Sequences, x.Variants = sequences(users.Len(), steps, milliseconds), b.products.variants()
 	x.ItemFeatures, x.UserFeatures = b.catalogue.features(items, b.settings.Missing), b.people.features(users, b.settings.Missing)
 	return x
 }

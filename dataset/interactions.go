@@ -31,6 +31,9 @@ type Interactions struct {
 	Disliked *linalg.CSR
 	// Weighing is what made ByUser's values of the summed weights; nil: nothing.
 	Weighing *Weighing
+	// Variants are the items that count for each group, by name, those that
+	// were wanted most first; nil: every item counts for itself.
+	Variants map[string][]string
 	// ItemFeatures and UserFeatures describe items and users, row by row.
 	ItemFeatures, UserFeatures *Features
 }

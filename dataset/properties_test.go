@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -238,5 +239,101 @@ func TestHoldOut(t *testing.T) {
 	}
 	if other := HoldOut(x, 0.1, 8); slices.Equal(other.Train.ByUser.Cols, h.Train.ByUser.Cols) {
 		t.Error("another seed holds out the same")
+	}
+}
+
+// TestByGroup builds data of variants by group, and the same data with the
+// groups' names in place of the variants'.
+func TestByGroup(t *testing.T) {
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 4))
+		s := Defaults()
+		s.HalfLife = time.Hour
+		events := generated(600, 20, 30, seed)
+		groups := map[kindred.ItemID]kindred.ItemID{}
+		var items, leads []kindred.Item
+		for i := range 30 {
+			item := kindred.Item{
+				ID: kindred.ItemID(fmt.Sprint("i", i)), Title: fmt.Sprint("Title ", i), Price: float64(1 + r.IntN(9)),
+				AvailableFrom: start.Add(time.Duration(r.IntN(400)) * time.Second),
+			}
+			if i%4 > 0 {
+				item.Group = kindred.ItemID(fmt.Sprint("g", i%5))
+			}
+			groups[item.ID] = cmp.Or(item.Group, item.ID)
+			items = append(items, item)
+		}
+		for _, item := range slices.SortedFunc(slices.Values(items), func(a, b kindred.Item) int { return cmp.Compare(a.ID, b.ID) }) {
+			name := groups[item.ID]
+			at := slices.IndexFunc(leads, func(lead kindred.Item) bool { return lead.ID == name })
+			if at < 0 {
+				item.ID = name
+				leads = append(leads, item)
+			} else if item.AvailableFrom.Before(leads[at].AvailableFrom) { // what describes the group stays
+				leads[at].AvailableFrom = item.AvailableFrom
+			}
+		}
+		renamed := slices.Clone(events)
+		for i := range renamed {
+			renamed[i].Item = groups[renamed[i].Item]
+		}
+		holdout := func(grouped bool, items []kindred.Item, events []kindred.Event) *Holdout {
+			s.ByGroup = grouped
+			b := NewBuilder(s)
+			for _, i := range r.Perm(len(items)) {
+				b.AddItem(&items[i])
+			}
+			for _, i := range r.Perm(len(events)) {
+				b.Add(&events[i])
+			}
+			h, err := b.SplitAt(start.Add(300 * time.Second))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h
+		}
+		got, want := holdout(true, items, events), holdout(false, leads, renamed)
+		variants := got.Train.Variants
+		got.Train.Variants = nil
+		// A group is described by when its lead is available, and held out by when its first is.
+		got.Train.ItemFeatures, want.Train.ItemFeatures = nil, nil
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("seed %d: by group there is other data", seed)
+		}
+		counts := map[string]int{}
+		for i := range events {
+			switch events[i].Kind { //nolint:exhaustive // the others are not wanted
+			case "view", "purchase", "rating", "own_kind":
+				counts[string(events[i].Item)]++
+			}
+		}
+		for group, ids := range variants {
+			if !slices.IsSortedFunc(ids, func(a, b string) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) }) {
+				t.Fatalf("seed %d: variants of %s stand as %v, their events are %v", seed, group, ids, counts)
+			}
+		}
+		if len(variants) != 5 {
+			t.Errorf("seed %d: %d groups", seed, len(variants))
+		}
+	}
+}
+
+// TestLeadOfGroup expects the item named like its group to describe it, or else
+// the first by name, whatever the order.
+func TestLeadOfGroup(t *testing.T) {
+	s := Defaults()
+	s.ByGroup = true
+	for _, order := range [][]string{{"b", "a", "c"}, {"c", "a", "b"}, {"a", "m", "b"}, {"m", "b", "a"}} {
+		b := NewBuilder(s)
+		for _, id := range order {
+			b.AddItem(&kindred.Item{ID: kindred.ItemID(id), Group: "m", Attributes: kindred.Attributes{"is": kindred.StringOf(id)}})
+		}
+		want := "a"
+		if slices.Contains(order, "m") {
+			want = "m"
+		}
+		if got := b.catalogue["m"]["is"].Text; got != want {
+			t.Errorf("%v: described by %s", order, got)
+		}
 	}
 }

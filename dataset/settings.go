@@ -38,6 +38,9 @@ type Settings struct {
 	MaxWeight float64 `json:"max_weight,omitempty"`
 	// Refuse are the reasons of verdicts that keep an event from counting.
 	Refuse kindred.Verdict `json:"refuse,omitempty"`
+	// ByGroup lets an event of a variant count for what it is a variant of,
+	// under the name of that group: models then know the group alone.
+	ByGroup bool `json:"by_group,omitempty"`
 	// CountRepeats lets a hold-out's cases count what users returned to, as
 	// where purchases repeat; otherwise only what was new to them counts.
 	CountRepeats bool `json:"count_repeats,omitempty"`

@@ -6,7 +6,7 @@ import "kindred/linalg"
 // the user had never met, rated or rejected them: out[u] are user u's, in any
 // order. Dictionaries and features stay as they are.
 func (x *Interactions) Without(out [][]int32) *Interactions {
-	left := &Interactions{Users: x.Users, Items: x.Items, Weighing: x.Weighing, ItemFeatures: x.ItemFeatures, UserFeatures: x.UserFeatures}
+	left := &Interactions{Users: x.Users, Items: x.Items, Weighing: x.Weighing, Variants: x.Variants, ItemFeatures: x.ItemFeatures, UserFeatures: x.UserFeatures}
 	w := &withdrawal{out: out, gone: newMarks(x.ByUser.Width)}
 	var kept []int
 	left.ByUser, kept = w.matrix(x.ByUser)

@@ -75,6 +75,8 @@ type TrainingConfig struct {
 	// CountRepeats lets candidates recommend what the user knows already, and
 	// counts it when the user goes back to it, as where purchases repeat.
 	CountRepeats bool `yaml:"count_repeats"`
+	// ByGroup lets events of variants count for what these are variants of.
+	ByGroup bool `yaml:"by_group"`
 	// Seed makes runs repeatable.
 	Seed uint64 `yaml:"seed"`
 	// Keep is how many versions of each kind stay on disk.
@@ -103,7 +105,7 @@ func DefaultConfig(dir string) Config {
 		Catalogue:     schema.Defaults(),
 		CheckEvery:    6 * time.Hour,
 		Training: TrainingConfig{
-			Metric: "ndcg@20", Holdout: 0.1, Seed: 1, Keep: 10,
+			Metric: "ndcg@20", Holdout: 0.1, ByGroup: true, Seed: 1, Keep: 10,
 			Models: []ModelConfig{{Kind: "popular"}, {Kind: "itemknn"}, {Kind: "rp3beta"}, {Kind: "covisit"}, {Kind: "ials"}},
 		},
 	}

@@ -54,7 +54,7 @@ func (c *Config) Dataset() dataset.Settings {
 	maps.Copy(settings.Weights, c.Kinds)
 	settings.HalfLife = c.HalfLife
 	settings.MinRating = c.MinRating
-	settings.CountRepeats = c.Training.CountRepeats
+	settings.CountRepeats, settings.ByGroup = c.Training.CountRepeats, c.Training.ByGroup
 	c.Signals.apply(&settings)
 	return settings
 }

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kindred"
@@ -23,13 +24,14 @@ import (
 type catalogue struct {
 	mu sync.RWMutex
 	// All below is guarded by mu. An *Item never changes; a new one replaces it.
-	items   map[kindred.ItemID]*kindred.Item
-	deleted map[kindred.ItemID]bool
-	groups  map[kindred.ItemID][]kindred.ItemID // the items of the catalogue that are variants of one, ascending
-	views   []*view                             // the live models
-	at      time.Time                           // the moment for which the views' hidden bits are right
-	edges   edges                               // when windows open or close: those after at, and outdated ones
-	changes uint64                              // how often anything above changed
+	items     map[kindred.ItemID]*kindred.Item
+	deleted   map[kindred.ItemID]bool
+	groups    map[kindred.ItemID][]kindred.ItemID // the items of the catalogue that are variants of one, ascending
+	views     []*view                             // the live models
+	at        time.Time                           // the moment for which the views' hidden bits are right
+	edges     edges                               // when windows open or close: those after at, and outdated ones
+	changes   uint64                              // how often anything above changed
+	regrouped atomic.Uint64                       // how often an item came into another group
 	// newest are the items, newest first; nil: to be sorted when asked for.
 	newest []*kindred.Item
 	// meanwhile is what changed since a load began: nil for a deleted item.
@@ -69,6 +71,7 @@ func (c *catalogue) replace(items map[kindred.ItemID]*kindred.Item, deleted map[
 	}
 	c.meanwhile, c.newest = nil, nil
 	c.changes++
+	c.regrouped.Add(1)
 	c.advance(now)
 	c.findEdges()
 	for _, v := range c.views {
@@ -104,13 +107,9 @@ func (c *catalogue) attach(views []*view, now time.Time, swap func()) {
 func (c *catalogue) look(v *view) {
 	v.entries = make([]*kindred.Item, v.items.Len())
 	v.hidden = linalg.NewBits(v.items.Len())
-	v.filters = map[string]matched{}
-	for i, id := range v.items.IDs() {
-		item := c.items[kindred.ItemID(id)]
-		v.entries[i] = item
-		if c.isHidden(kindred.ItemID(id), item) {
-			v.hidden.Set(i)
-		}
+	v.filters, v.variants = map[string]matched{}, map[int][]*kindred.Item{}
+	for i := range v.items.Len() {
+		c.resolve(v, i)
 	}
 }
 
@@ -140,6 +139,7 @@ func (c *catalogue) remove(id kindred.ItemID, now time.Time) {
 // mu is held.
 func (c *catalogue) change(id kindred.ItemID, item *kindred.Item) {
 	c.changes++
+	former := c.groupOf(id)
 	if c.meanwhile != nil {
 		c.meanwhile[id] = item
 	}
@@ -153,7 +153,10 @@ func (c *catalogue) change(id kindred.ItemID, item *kindred.Item) {
 	if len(c.edges) > 4*len(c.items)+64 { // at least half are outdated
 		c.findEdges()
 	}
-	c.show(id)
+	if c.groupOf(id) != former {
+		c.regrouped.Add(1)
+	}
+	c.show(id, former)
 }
 
 func (c *catalogue) set(id kindred.ItemID, item *kindred.Item) {
@@ -169,35 +172,60 @@ func (c *catalogue) set(id kindred.ItemID, item *kindred.Item) {
 	delete(c.deleted, id)
 }
 
-// show brings the views up to date about one item. mu is held.
-func (c *catalogue) show(id kindred.ItemID) {
-	item := c.items[id]
+// show brings the views up to date about one item and its groups, that of now
+// and the former. mu is held.
+func (c *catalogue) show(id, former kindred.ItemID) {
 	for _, v := range c.views {
-		at, known := v.items.Index(string(id))
-		if !known {
-			continue
-		}
-		i := int(at)
-		v.entries[i] = item
-		v.hidden.Clear(i)
-		if c.isHidden(id, item) {
-			v.hidden.Set(i)
-		}
-		for _, m := range v.filters {
-			m.unmatched.Clear(i)
-			if !m.filter.Match(item) {
-				m.unmatched.Set(i)
-			}
+		c.showIn(v, id)
+		if v.byGroup {
+			c.showIn(v, c.groupOf(id))
+			c.showIn(v, former)
 		}
 	}
 }
 
-// isHidden says whether an item must not be recommended. mu is held.
-func (c *catalogue) isHidden(id kindred.ItemID, item *kindred.Item) bool {
-	if item == nil {
-		return c.deleted[id]
+// showIn brings a view up to date about a name. mu is held.
+func (c *catalogue) showIn(v *view, name kindred.ItemID) {
+	at, known := v.items.Index(string(name))
+	if !known {
+		return
 	}
-	return !item.AvailableAt(c.at)
+	i := int(at)
+	c.resolve(v, i)
+	for _, m := range v.filters {
+		m.unmatched.Clear(i)
+		if !v.matches(i, m.filter, c.at) {
+			m.unmatched.Set(i)
+		}
+	}
+}
+
+// resolve looks up what a view calls i. mu is held, if only for reading while
+// nobody else has the view.
+func (c *catalogue) resolve(v *view, i int) {
+	name := kindred.ItemID(v.items.ID(int32(i)))
+	item := c.items[name]
+	v.entries[i] = item
+	v.hidden.Clear(i)
+	if v.byGroup {
+		c.resolveGroup(v, i, name)
+	}
+	if c.isHidden(v, i, name) {
+		v.hidden.Set(i)
+	}
+}
+
+// isHidden says whether what a view calls i must not be recommended. mu is held.
+func (c *catalogue) isHidden(v *view, i int, name kindred.ItemID) bool {
+	item, group := v.entries[i], v.variants[i]
+	switch {
+	case group != nil:
+		return !slices.ContainsFunc(group, func(item *kindred.Item) bool { return item.AvailableAt(c.at) })
+	case item != nil:
+		return !item.AvailableAt(c.at)
+	default: // a group of which no variant is left is no item
+		return c.deleted[name] || v.trained[string(name)] != nil
+	}
 }
 
 // findEdges collects the edges of all items anew. mu is held.
@@ -215,7 +243,7 @@ func (c *catalogue) advance(now time.Time) {
 	}
 	for c.isDue(now) {
 		c.changes++
-		c.show(c.edges.pop().id)
+		c.show(c.edges.pop().id, "")
 	}
 }
 
@@ -241,7 +269,7 @@ func (c *catalogue) skip(bits linalg.Bits, v *view, keep *filter.Filter, now tim
 	defer c.mu.RUnlock()
 	bits = append(bits[:0], v.hidden...)
 	if keep != nil {
-		for w, word := range v.unmatched(keep) {
+		for w, word := range v.unmatched(keep, c.at) {
 			bits[w] |= word
 		}
 	}
@@ -263,8 +291,8 @@ type matched struct {
 }
 
 // unmatched returns the items that a filter does not keep. The catalogue's mu
-// is held.
-func (v *view) unmatched(keep *filter.Filter) linalg.Bits {
+// is held, and at is its moment.
+func (v *view) unmatched(keep *filter.Filter, at time.Time) linalg.Bits {
 	v.filtersMu.Lock()
 	text := keep.String()
 	m, cached := v.filters[text]
@@ -273,8 +301,8 @@ func (v *view) unmatched(keep *filter.Filter) linalg.Bits {
 		return m.unmatched
 	}
 	m = matched{keep, linalg.NewBits(len(v.entries))}
-	for i, item := range v.entries {
-		if !keep.Match(item) {
+	for i := range v.entries {
+		if !v.matches(i, keep, at) {
 			m.unmatched.Set(i)
 		}
 	}

@@ -1,6 +1,7 @@
 package recommend_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -136,6 +137,12 @@ func (w *world) putUsers(users ...kindred.User) {
 func (w *world) interactions() *dataset.Interactions {
 	w.tb.Helper()
 	b := dataset.NewBuilder(w.weights)
+	if w.weights.ByGroup {
+		must(w.tb, w.store.ScanItems(w.tb.Context(), func(item *kindred.Item) error {
+			b.AddItem(item)
+			return nil
+		}))
+	}
 	must(w.tb, w.store.ScanEvents(w.tb.Context(), store.EventRange{}, func(e *kindred.Event) error {
 		b.Add(e)
 		return nil
@@ -155,7 +162,12 @@ func (w *world) fit(algorithm model.Algorithm) string {
 	x := w.interactions()
 	learned, err := algorithm.Fit(w.tb.Context(), x, nil)
 	must(w.tb, err)
-	v, err := w.models.Register(w.tb.Context(), kindred.ModelVersion{Kind: algorithm.Kind(), CreatedAt: moment}, x, learned)
+	version := kindred.ModelVersion{Kind: algorithm.Kind(), CreatedAt: moment}
+	if w.weights.ByGroup {
+		version.Signals, err = json.Marshal(w.weights)
+		must(w.tb, err)
+	}
+	v, err := w.models.Register(w.tb.Context(), version, x, learned)
 	must(w.tb, err)
 	return v.Version
 }

@@ -36,6 +36,7 @@ type profile struct {
 	visits []visit // every event that the steps sum up, oldest first
 
 	attributes kindred.Attributes
+	regrouped  uint64 // of the catalogue, when the events were read: steps of one group are one
 
 	last    atomic.Pointer[places]  // for the dictionary asked for last
 	encoded atomic.Pointer[columns] // for the encoding asked for last
@@ -57,35 +58,44 @@ const (
 	attributeInSteps = 2  // without what its text, set or vector holds
 )
 
-// places are a profile's items as indices of one dictionary; -1: not in it.
+// places are a profile's items as indices of one dictionary; -1: not in it, or
+// a later step has the same.
 type places struct {
 	items        *dataset.Dict
+	byGroup      bool
+	regrouped    uint64  // of the catalogue; see profile
 	steps, other []int32 // as in profile
 }
 
-// in returns where a dictionary has the profile's items. The live models of
-// one training share a dictionary, so remembering one answer saves nearly all
+// in returns where a view has the profile's items. The live models of one
+// training share a dictionary, so remembering one answer saves nearly all
 // look-ups.
-func (p *profile) in(items *dataset.Dict) *places {
-	if known := p.last.Load(); known != nil && known.items == items {
+func (p *profile) in(v *view, c *catalogue) *places {
+	regrouped := c.regrouped.Load()
+	if known := p.last.Load(); known != nil && known.items == v.items && known.byGroup == v.byGroup && (!v.byGroup || known.regrouped == regrouped) {
 		return known
 	}
-	found := &places{items: items, steps: make([]int32, len(p.steps)), other: make([]int32, len(p.other))}
-	for i := range p.steps {
-		found.steps[i] = indexOf(items, p.steps[i].item)
+	found := &places{
+		items: v.items, byGroup: v.byGroup, regrouped: regrouped, steps: make([]int32, len(p.steps)), other: make([]int32, len(p.other)),
 	}
-	for i := range p.other {
-		found.other[i] = indexOf(items, p.other[i].item)
+	met := map[int32]bool{}
+	for _, some := range []struct {
+		of []step
+		to []int32
+	}{{p.steps, found.steps}, {p.other, found.other}} {
+		for i := range slices.Backward(some.of) {
+			index, known := c.index(v, some.of[i].item)
+			if !known || v.byGroup && met[index] {
+				index = -1
+			}
+			some.to[i] = index
+			if v.byGroup {
+				met[index] = true
+			}
+		}
 	}
 	p.last.Store(found)
 	return found
-}
-
-func indexOf(items *dataset.Dict, id kindred.ItemID) int32 {
-	if index, known := items.Index(string(id)); known {
-		return index
-	}
-	return -1
 }
 
 // columns are a profile's attributes as one encoding has them.
@@ -112,10 +122,10 @@ func (p *profile) features(encoding *dataset.Encoding) ([]int32, []float32) {
 
 // step is an item of a profile.
 type step struct {
-	item   kindred.ItemID
-	kind   kindred.Kind // the strongest of what was done with it
-	weight float64      // as training weighs it, at the moment of the last event
-	time   int64        // unix milliseconds of that event
+	item   kindred.ItemID // of a group the variant that was liked last
+	kind   kindred.Kind   // the strongest of what was done with it
+	weight float64        // as training weighs it, at the moment of the last event
+	time   int64          // unix milliseconds of that event
 
 	isRejected bool // since it was last liked
 	isRated    bool
@@ -135,7 +145,7 @@ const visitsInStep = 4
 // leave the cache, so that the next request reads it from the store again.
 type histories struct {
 	store   Users
-	lengths dataset.Lengths
+	about   *catalogue                       // of items
 	size    int                              // items in all profiles of the cache, at most
 	signals atomic.Pointer[dataset.Settings] // how events weigh
 	cache   *otter.Cache[kindred.UserID, *profile]
@@ -149,7 +159,7 @@ type stripe struct {
 	changes uint64
 }
 
-func newHistories(store Users, signals *dataset.Settings, lengths dataset.Lengths, size int) (*histories, error) {
+func newHistories(store Users, signals *dataset.Settings, about *catalogue, size int) (*histories, error) {
 	cache, err := otter.New(&otter.Options[kindred.UserID, *profile]{
 		MaximumWeight: uint64(size),
 		Weigher:       func(_ kindred.UserID, p *profile) uint32 { return uint32(p.size()) },
@@ -157,7 +167,7 @@ func newHistories(store Users, signals *dataset.Settings, lengths dataset.Length
 	if err != nil {
 		return nil, err
 	}
-	h := &histories{store: store, lengths: lengths, size: size, cache: cache}
+	h := &histories{store: store, about: about, size: size, cache: cache}
 	h.signals.Store(signals)
 	return h, nil
 }
@@ -200,7 +210,8 @@ func (h *histories) stripe(user kindred.UserID) *stripe {
 
 // of returns a user's profile; that of a stranger is empty.
 func (h *histories) of(ctx context.Context, user kindred.UserID) (*profile, error) {
-	if p, cached := h.cache.GetIfPresent(user); cached {
+	signals, regrouped := h.signals.Load(), h.about.regrouped.Load() // before what is read
+	if p, cached := h.cache.GetIfPresent(user); cached && (!signals.ByGroup || p.regrouped == regrouped) {
 		return p, nil
 	}
 	s := h.stripe(user)
@@ -216,7 +227,7 @@ func (h *histories) of(ctx context.Context, user kindred.UserID) (*profile, erro
 		return nil, err
 	}
 	slices.Reverse(events)
-	p := (&profile{attributes: described.Attributes}).after(events, h.signals.Load(), h.lengths)
+	p := (&profile{attributes: described.Attributes, regrouped: regrouped}).after(events, signals, h.about.length, h.about.group)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.changes == before {
@@ -249,27 +260,31 @@ func (h *histories) forgetAll() {
 // passes over and weighs them as dataset.Builder does, by the same rules, except that a refund
 // takes nothing back: the item was wanted. Whatever was done with an item makes
 // it known; being shown it (impression) does not, nor does searching.
-func (p *profile) after(events []kindred.Event, signals *dataset.Settings, lengths dataset.Lengths) *profile {
+func (p *profile) after(events []kindred.Event, signals *dataset.Settings, lengths dataset.Lengths, groups dataset.Groups) *profile {
 	all := slices.Concat(p.steps, p.other)
 	visits := slices.Clone(p.visits)
 	place := make(map[kindred.ItemID]int, len(all)+len(events))
 	for i := range all {
-		place[all[i].item] = i
+		place[signals.Product(all[i].item, groups)] = i
 	}
-	scale := ratingScale(all, events, signals)
+	scale := ratingScale(all, events, signals, groups)
 	for i := range events {
 		e := &events[i]
 		if e.Item == "" || e.Verdict.Has(signals.Refuse) || e.Kind == kindred.Impression || e.Kind == kindred.Search {
 			continue
 		}
-		at, known := place[e.Item]
+		product := signals.Product(e.Item, groups)
+		at, known := place[product]
 		if !known {
 			at = len(all)
-			place[e.Item] = at
+			place[product] = at
 			all = append(all, step{item: e.Item})
 		}
 		effect, amount := signals.Effect(e, lengths)
 		counted := all[at].take(e, effect, amount, &scale, signals)
+		if counted {
+			all[at].item = e.Item
+		}
 		switch {
 		case effect == dataset.Erases:
 			visits = slices.DeleteFunc(visits, func(v visit) bool { return int(v.step) == at })
@@ -278,7 +293,7 @@ func (p *profile) after(events []kindred.Event, signals *dataset.Settings, lengt
 		}
 	}
 	next := arrange(all, visits)
-	next.attributes = p.attributes
+	next.attributes, next.regrouped = p.attributes, p.regrouped
 	return next
 }
 
@@ -343,16 +358,16 @@ func (s *step) take(
 
 // ratingScale is what the user's ratings are worth, as far as they are known
 // here: the last of each item, and of all scales only what the user ever gave.
-func ratingScale(known []step, events []kindred.Event, signals *dataset.Settings) dataset.RatingScale {
+func ratingScale(known []step, events []kindred.Event, signals *dataset.Settings, groups dataset.Groups) dataset.RatingScale {
 	last, highest := map[kindred.ItemID]float32{}, 0.
 	for i := range known {
 		if known[i].isRated {
-			last[known[i].item] = known[i].rating
+			last[signals.Product(known[i].item, groups)] = known[i].rating
 		}
 	}
 	for i := range events {
 		if e := &events[i]; e.Kind == kindred.Rating && !e.Verdict.Has(signals.Refuse) {
-			last[e.Item] = float32(e.Value)
+			last[signals.Product(e.Item, groups)] = float32(e.Value)
 			highest = max(highest, e.Value)
 		}
 	}
@@ -403,7 +418,7 @@ func strength(kind kindred.Kind) int {
 }
 
 // with returns the profile as it is after a session at hand.
-func (p *profile) with(session []SessionItem, signals *dataset.Settings, now time.Time) *profile {
+func (p *profile) with(session []SessionItem, signals *dataset.Settings, groups dataset.Groups, now time.Time) *profile {
 	if len(session) == 0 {
 		return p
 	}
@@ -415,17 +430,16 @@ func (p *profile) with(session []SessionItem, signals *dataset.Settings, now tim
 		}
 		events = append(events, e)
 	}
-	return p.after(events, signals, nil)
+	return p.after(events, signals, nil, groups)
 }
 
 // history translates the profile into a model's indices, weights as they are
 // now; items the model does not know are left out. dst's slices are reused.
-func (p *profile) history(dst *dataset.History, items *dataset.Dict, weights *dataset.Settings, weighing *dataset.Weighing, now time.Time) {
+func (p *profile) history(dst *dataset.History, found *places, weights *dataset.Settings, weighing *dataset.Weighing, now time.Time) {
 	*dst = dataset.History{
 		Items: dst.Items[:0], Weights: dst.Weights[:0], Times: dst.Times[:0], Steps: dst.Steps[:0], StepTimes: dst.StepTimes[:0],
 		Rated: dst.Rated[:0], Ratings: dst.Ratings[:0], Disliked: dst.Disliked[:0], Now: now.Unix(),
 	}
-	found := p.in(items)
 	for i := range p.steps {
 		s, index := &p.steps[i], found.steps[i]
 		weight := s.weightAt(now, weights)

@@ -34,10 +34,14 @@ func TestWeightsAreThoseOfTraining(t *testing.T) {
 		if r.IntN(3) > 0 {
 			refine(&s, r)
 		}
+		s.ByGroup = r.IntN(2) == 0
+		groups := func(item kindred.ItemID) kindred.ItemID { // of the first five
+			return map[kindred.ItemID]kindred.ItemID{"0": "g", "1": "g", "2": "h", "3": "g", "4": "7"}[item]
+		}
 		b := dataset.NewBuilder(s)
 		for i := range 8 {
 			id := kindred.ItemID(fmt.Sprint(i))
-			b.AddItem(&kindred.Item{ID: id, Attributes: kindred.Attributes{"duration_seconds": kindred.NumberOf(lengths(id))}})
+			b.AddItem(&kindred.Item{ID: id, Group: groups(id), Attributes: kindred.Attributes{"duration_seconds": kindred.NumberOf(lengths(id))}})
 		}
 		var events []kindred.Event
 		for n := range r.IntN(40) {
@@ -65,7 +69,14 @@ func TestWeightsAreThoseOfTraining(t *testing.T) {
 			cut = r.IntN(len(events))
 		}
 		var got dataset.History
-		new(profile).after(events[:cut], &s, lengths).after(events[cut:], &s, lengths).history(&got, x.Items, &s, x.Weighing, now)
+		c := newCatalogue()
+		for i := range 8 {
+			id := kindred.ItemID(fmt.Sprint(i))
+			c.put([]kindred.Item{{ID: id, Group: groups(id)}}, now)
+		}
+		v := &view{items: x.Items, byGroup: s.ByGroup}
+		p := new(profile).after(events[:cut], &s, lengths, c.group).after(events[cut:], &s, lengths, c.group)
+		p.history(&got, p.in(v, c), &s, x.Weighing, now)
 		if !slices.Equal(got.Items, want.Items) || !slices.Equal(got.Times, want.Times) {
 			t.Fatalf("seed %d: got %+v, want %+v", seed, got, want)
 		}
@@ -151,7 +162,7 @@ func TestProfile(t *testing.T) {
 			for _, d := range c.did {
 				events = append(events, kindred.Event{Item: "it", Kind: d.kind, Value: d.value})
 			}
-			p := new(profile).after(events, defaults(), nil)
+			p := new(profile).after(events, defaults(), nil, nil)
 			at := slices.IndexFunc(p.steps, func(s step) bool { return s.item == "it" })
 			isLiked, isKnown := at >= 0, at >= 0 || slices.ContainsFunc(p.other, func(s step) bool { return s.item == "it" })
 			if isLiked != c.isLiked || isKnown != c.isKnown || isLiked && strength(p.steps[at].kind) != c.speaks {
@@ -169,16 +180,16 @@ func TestWithSession(t *testing.T) {
 	p := new(profile).after([]kindred.Event{
 		{Item: "a", Kind: kindred.Purchase, Time: now.Add(-3 * time.Hour)},
 		{Item: "b", Kind: kindred.View, Time: now.Add(-2 * time.Hour)},
-	}, s, nil)
+	}, s, nil, nil)
 	before := fmt.Sprint(p)
-	got := p.with([]SessionItem{{Item: "a"}, {Item: "b", Kind: kindred.Dislike}, {Item: "c"}}, s, now)
+	got := p.with([]SessionItem{{Item: "a"}, {Item: "b", Kind: kindred.Dislike}, {Item: "c"}}, s, nil, now)
 	if len(got.steps) != 2 || got.steps[0].item != "a" || got.steps[0].weight != 6 || got.steps[1].item != "c" || len(got.other) != 1 || got.other[0].item != "b" {
 		t.Errorf("got %+v", got)
 	}
 	if fmt.Sprint(p) != before {
 		t.Errorf("the profile in the cache changed to %+v", p)
 	}
-	if got := got.with([]SessionItem{{Item: "b"}}, s, now); len(got.other) != 0 || len(got.steps) != 3 {
+	if got := got.with([]SessionItem{{Item: "b"}}, s, nil, now); len(got.other) != 0 || len(got.steps) != 3 {
 		t.Errorf("liked again: %+v", got)
 	}
 }
@@ -213,7 +224,7 @@ func (*known) User(context.Context, kindred.UserID) (kindred.User, error) {
 // room for, and not to be read again.
 func TestWarm(t *testing.T) {
 	k := &known{users: []kindred.UserID{"a", "b", "c", "d", "e"}}
-	h, err := newHistories(k, defaults(), nil, 41) // room for three, of 13 each
+	h, err := newHistories(k, defaults(), newCatalogue(), 41) // room for three, of 13 each
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +234,7 @@ func TestWarm(t *testing.T) {
 	if want := k.users[:4]; !slices.Equal(k.asked, want) { // that there is no room for the fourth is known when it is read
 		t.Fatalf("read %q, want %q", k.asked, want)
 	}
-	roomy, err := newHistories(k, defaults(), nil, 1000)
+	roomy, err := newHistories(k, defaults(), newCatalogue(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

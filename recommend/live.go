@@ -33,19 +33,39 @@ type view struct {
 	// weighed events; nil: nothing, and as configured.
 	weighing *dataset.Weighing
 	signals  *dataset.Settings
+	// byGroup says that the model may know groups in place of their variants;
+	// trained are those of training by group, the most wanted first, and groupOf
+	// the reverse.
+	byGroup bool
+	trained map[string][]string
+	groupOf map[kindred.ItemID]kindred.ItemID
 	// popular are a Popularity's items, best first; trending those on the rise.
 	popular, trending []linalg.Scored
 
 	// Below, guarded by catalogue.mu; filters, when it is held for reading
 	// only, by filtersMu too.
-	entries   []*kindred.Item // by index; nil: not in the catalogue
+	entries   []*kindred.Item         // by index; nil: not in the catalogue
+	variants  map[int][]*kindred.Item // by index of a group; see catalogue.resolve
 	hidden    linalg.Bits
 	filtersMu sync.Mutex
 	filters   map[string]matched // by the filter's text
 }
 
-func newView(loaded *registry.Loaded) *view {
+// newView returns a view. Where nothing is known of training, as with vectors
+// from elsewhere, byGroup says whether groups may be meant.
+func newView(loaded *registry.Loaded, byGroup bool) *view { //nolint:revive // it stands for what the version does not say
 	v := &view{version: loaded.Version, items: loaded.Items, learned: loaded.Learned, users: loaded.UserEncoding, weighing: loaded.Weighing, signals: loaded.Signals}
+	if v.signals != nil {
+		byGroup = v.signals.ByGroup
+	}
+	if byGroup {
+		v.byGroup, v.trained, v.groupOf = true, loaded.Variants, map[kindred.ItemID]kindred.ItemID{}
+		for group, ids := range loaded.Variants {
+			for _, id := range ids {
+				v.groupOf[kindred.ItemID(id)] = kindred.ItemID(group)
+			}
+		}
+	}
 	switch learned := loaded.Learned.(type) {
 	case model.Embedded:
 		v.index = ann.NewExact(learned.ItemVectors())
@@ -93,7 +113,7 @@ func (s *Service) Reload(ctx context.Context) error {
 		return err
 	}
 	former := s.live.Load()
-	r := reload{models: s.models, loaded: map[string]*view{}}
+	r := reload{models: s.models, byGroup: s.weights.ByGroup, loaded: map[string]*view{}}
 	for _, v := range former.all() {
 		r.loaded[v.version.Version] = v
 	}
@@ -106,8 +126,12 @@ func (s *Service) Reload(ctx context.Context) error {
 		return err
 	}
 	signals := s.weights
-	if next.personal != nil && next.personal.signals != nil {
+	if next.personal != nil {
 		signals = next.personal.signals
+	}
+	if signals == nil { // its items are those of the catalogue
+		items := *s.weights
+		items.ByGroup, signals = false, &items
 	}
 	s.catalogue.attach(next.all(), s.now(), func() { s.live.Store(next) })
 	s.histories.weighBy(signals)
@@ -118,9 +142,10 @@ func (s *Service) Reload(ctx context.Context) error {
 
 // reload is the loading of what is to be live.
 type reload struct {
-	models Models
-	loaded map[string]*view // by version: one may play several roles
-	faults []error
+	models  Models
+	byGroup bool             // see newView
+	loaded  map[string]*view // by version: one may play several roles
+	faults  []error
 }
 
 // view returns the model that is to play a role: the version named (empty:
@@ -152,7 +177,7 @@ func (r *reload) view(ctx context.Context, role registry.Role, version string, f
 				found.UserEncoding = other.users
 			}
 		}
-		v = newView(found)
+		v = newView(found, r.byGroup)
 		r.loaded[found.Version.Version] = v
 	}
 	return v

@@ -89,7 +89,7 @@ func (l *list) lookUp(v *view) (found bool) {
 	for n := range l.items {
 		at := int32(-1)
 		if n >= l.context && r.because[n] < 0 {
-			if i, known := v.items.Index(string(l.items[n].ID)); known {
+			if i, known := l.catalogue.index(v, l.items[n].ID); known {
 				at, found = i, true
 			}
 		}
@@ -148,7 +148,7 @@ func (l *list) askVectors(v *view, learned model.Embedded, steps []step) {
 
 // newest returns where a view has the newest steps of the history.
 func (l *list) newest(v *view, steps []step) []int32 {
-	all := l.taste.in(v.items).steps
+	all := l.taste.in(v, l.catalogue).steps
 	return all[len(all)-len(steps):]
 }
 

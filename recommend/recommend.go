@@ -122,7 +122,7 @@ func New(ctx context.Context, cfg Config, store Store, models Models) (*Service,
 		cfg.Weights.Weights = dataset.Defaults().Weights
 	}
 	catalogue := newCatalogue()
-	histories, err := newHistories(store, &cfg.Weights, catalogue.length, cfg.Histories)
+	histories, err := newHistories(store, &cfg.Weights, catalogue, cfg.Histories)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +240,7 @@ func (s *Service) newList(ctx context.Context, ask *Request) (*list, error) {
 	}
 	l.live, l.now, l.ask = s.live.Load(), s.now(), ask
 	l.signals = s.histories.signals.Load()
-	l.taste = taste.with(ask.Session, l.signals, l.now)
+	l.taste = taste.with(ask.Session, l.signals, l.catalogue.group, l.now)
 	l.start, l.last = start, start
 	l.items = make([]Item, 0, min(ask.N, maxReserved))
 	l.hide(ask.Exclude...)
@@ -310,7 +310,7 @@ func (s *Service) knows(id kindred.ItemID) bool {
 		return false
 	}
 	return slices.ContainsFunc(s.live.Load().all(), func(v *view) bool {
-		_, known := v.items.Index(string(id))
+		_, known := s.catalogue.index(v, id)
 		return known
 	})
 }

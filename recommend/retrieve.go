@@ -62,6 +62,13 @@ func (l *list) hideProduct(id kindred.ItemID) {
 	l.hide(l.catalogue.variants(id)...)
 }
 
+// propose adds what a view calls i.
+func (l *list) propose(v *view, i int32, score float32, source string) {
+	if id := l.catalogue.pick(v, i, l.ask.Filter, l.now, l.chosen); id != "" {
+		l.add(v, id, float64(score), source)
+	}
+}
+
 // add appends an item that a view (nil: none) proposes, unless it is in
 // already or is to stay out.
 func (l *list) add(v *view, id kindred.ItemID, score float64, source string) {
@@ -84,7 +91,7 @@ func (l *list) fill(v *view, source string, want int, find func(n int)) {
 		find(min(factor*(want-before), v.items.Len()))
 		for _, s := range l.scored {
 			if len(l.items) < want {
-				l.add(v, kindred.ItemID(v.items.ID(s.Index)), float64(s.Score), source)
+				l.propose(v, s.Index, s.Score, source)
 			}
 		}
 		added := len(l.items) - before
@@ -97,19 +104,15 @@ func (l *list) fill(v *view, source string, want int, find func(n int)) {
 
 // skipFor returns what must not be taken from a view.
 func (l *list) skipFor(v *view) linalg.Bits {
-	l.skip = l.catalogue.skip(l.skip, v, l.ask.Filter, l.now, l.taste.in(v.items))
-	for id := range l.chosen {
-		if i, known := v.items.Index(string(id)); known {
-			l.skip.Set(int(i))
-		}
-	}
+	l.skip = l.catalogue.skip(l.skip, v, l.ask.Filter, l.now, l.taste.in(v, l.catalogue))
+	l.catalogue.skipTaken(l.skip, v, l.ask.Filter, l.now, l.chosen)
 	return l.skip
 }
 
 // know translates what is known of the user for a view, and says whether that
 // is anything to ask it with: a history, or attributes.
 func (l *list) know(v *view) bool {
-	l.taste.history(&l.history, v.items, l.signals, v.weighing, l.now)
+	l.taste.history(&l.history, l.taste.in(v, l.catalogue), l.signals, v.weighing, l.now)
 	l.history.Features, l.history.FeatureValues = l.taste.features(v.users)
 	return len(l.history.Items) > 0 || len(l.history.Features) > 0 && len(l.taste.attributes) > 0
 }
@@ -199,7 +202,7 @@ func (l *list) fromNeighbours(want int) {
 		if v == nil || len(l.items) >= want {
 			continue
 		}
-		i, known := v.items.Index(string(l.ask.ContextItem))
+		i, known := l.catalogue.index(v, l.ask.ContextItem)
 		if !known {
 			continue
 		}
@@ -242,7 +245,7 @@ func (l *list) fromRanking(v *view, best []linalg.Scored, source string) {
 			return
 		}
 		if !skip.Has(int(s.Index)) {
-			l.add(v, kindred.ItemID(v.items.ID(s.Index)), float64(s.Score), source)
+			l.propose(v, s.Index, s.Score, source)
 		}
 	}
 }

@@ -21,15 +21,16 @@ import (
 
 // magic opens every artefact. After it: the number of items and their
 // identifiers, each behind its length (all uvarint), then as JSON ("null":
-// none), each behind its length, the encoding of users' attributes and what
-// became of weights, then the learned shape as model writes it.
-const magic = "kindred artefact 3\n"
+// none), each behind its length, the encoding of users' attributes, what became of
+// weights and the variants of groups, then the learned shape as model writes it.
+const magic = "kindred artefact 4\n"
 
-// Artefacts written before there was any JSON in them, or of weights, open with
-// these. They are read all the same.
+// Artefacts written before there was any JSON in them, or of weights, or of
+// groups, open with these. They are read all the same.
 const (
 	magicPlain   = "kindred artefact 1\n"
 	magicEncoded = "kindred artefact 2\n"
+	magicWeighed = "kindred artefact 3\n"
 )
 
 // writeArtefact writes and syncs an artefact and returns its hash and size.
@@ -63,7 +64,7 @@ func encode(w *bufio.Writer, content *Loaded) error {
 		head = binary.AppendUvarint(head, uint64(len(id)))
 		head = append(head, id...)
 	}
-	for _, part := range []any{content.UserEncoding, content.Weighing} {
+	for _, part := range []any{content.UserEncoding, content.Weighing, content.Variants} {
 		text, err := json.Marshal(part)
 		if err != nil {
 			return err
@@ -101,7 +102,7 @@ func readArtefact(path, hash string) (*Loaded, error) {
 
 func decode(r *bufio.Reader) (*Loaded, error) {
 	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(r, head); err != nil || !slices.Contains([]string{magic, magicEncoded, magicPlain}, string(head)) {
+	if _, err := io.ReadFull(r, head); err != nil || !slices.Contains([]string{magic, magicWeighed, magicEncoded, magicPlain}, string(head)) {
 		return nil, errors.New("registry: not an artefact that this version of kindred reads (train again)")
 	}
 	items, err := decodeItems(r)
@@ -114,12 +115,17 @@ func decode(r *bufio.Reader) (*Loaded, error) {
 			return nil, err
 		}
 	}
-	if string(head) == magic {
+	if string(head) == magic || string(head) == magicWeighed {
 		if err := decodeJSON(r, "weighing", &content.Weighing); err != nil {
 			return nil, err
 		}
 		if w := content.Weighing; w != nil && w.Items != nil && len(w.Items) != items.Len() {
 			return nil, fmt.Errorf("registry: the artefact names %d items and weighs %d", items.Len(), len(w.Items))
+		}
+	}
+	if string(head) == magic {
+		if err := decodeJSON(r, "variants", &content.Variants); err != nil {
+			return nil, err
 		}
 	}
 	if content.Learned, err = model.Read(r); err != nil {

@@ -56,6 +56,8 @@ type Loaded struct {
 	UserEncoding *dataset.Encoding
 	// Weighing is what training made of summed weights; nil: nothing.
 	Weighing *dataset.Weighing
+	// Variants are the items that count for a group; see dataset.Interactions.
+	Variants map[string][]string
 	// Signals say how events were weighed; nil: not known.
 	Signals *dataset.Settings
 }
@@ -81,7 +83,7 @@ func (r *Registry) Register(
 	}
 	defer os.RemoveAll(part) //nolint:errcheck // after the rename there is nothing left; before it, the error that counts is on its way
 	v.Stage = ""
-	content := &Loaded{Items: data.Items, Learned: learned, Weighing: data.Weighing}
+	content := &Loaded{Items: data.Items, Learned: learned, Weighing: data.Weighing, Variants: data.Variants}
 	if data.UserFeatures != nil {
 		content.UserEncoding = data.UserFeatures.Encoding
 	}

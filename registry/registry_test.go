@@ -86,7 +86,7 @@ func TestOlderArtefact(t *testing.T) {
 	if loaded, err := decodeBytes(encoded.Bytes()); err != nil || loaded.Items.Len() != 3 || loaded.Weighing != nil {
 		t.Errorf("got %+v, %v", loaded, err)
 	}
-	later := bytes.Replace(older.Bytes(), []byte("artefact 1"), []byte("artefact 4"), 1)
+	later := bytes.Replace(older.Bytes(), []byte("artefact 1"), []byte("artefact 5"), 1)
 	if _, err := decodeBytes(later); err == nil || !strings.Contains(err.Error(), "train again") {
 		t.Errorf("a later format: %v", err)
 	}

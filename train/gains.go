@@ -34,7 +34,7 @@ func (r *run) addGains(ctx context.Context, holdout *dataset.Holdout) error {
 		if e.Kind != kindred.Purchase || e.Time.Before(holdout.Cut) || e.Verdict.Has(r.Dataset.Refuse) {
 			return nil
 		}
-		gain := gains.of(holdout.Train, e)
+		gain := gains.of(holdout.Train, e.User, r.builder.Product(e.Item))
 		if gain == nil {
 			return nil
 		}
@@ -77,10 +77,10 @@ func relevantGains(cases []dataset.Case) userGains {
 	return all
 }
 
-// of returns where an event's worth goes; nil if it is no relevant item's.
-func (g userGains) of(data *dataset.Interactions, e *kindred.Event) *float32 {
-	user, known := data.Users.Index(string(e.User))
-	item, met := data.Items.Index(string(e.Item))
+// of returns where the worth of an event goes; nil if its item is not relevant.
+func (g userGains) of(data *dataset.Interactions, who kindred.UserID, what kindred.ItemID) *float32 {
+	user, known := data.Users.Index(string(who))
+	item, met := data.Items.Index(string(what))
 	if !known || !met {
 		return nil
 	}

@@ -22,7 +22,7 @@ func UserVectors(ctx context.Context, s dataset.Settings, from Source, loaded *r
 	if !ok {
 		return nil, nil, kindred.Errorf(kindred.Invalid, "model version %s has no vectors (its shape is %s)", loaded.Version.Version, loaded.Learned.Shape())
 	}
-	if loaded.Signals != nil {
+	if s.ByGroup = false; loaded.Signals != nil {
 		s = *loaded.Signals
 	}
 	s.Confidence, s.Debias.Popularity = dataset.Confidence{}, 0 // of its own training, below

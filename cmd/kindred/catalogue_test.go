@@ -67,6 +67,48 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+// TestGroups learns from groups of variants, shows one variant of each, and
+// hands vectors out and in by the names of groups.
+func TestGroups(t *testing.T) {
+	dir, out := filepath.Join(t.TempDir(), "state"), t.TempDir()
+	importClusters(t, dir)
+	s := startServer(t, dir, "")
+	var items []string
+	for n := range 200 { // each is one of two sizes
+		items = append(items, fmt.Sprintf(`{"id":"i%d","group":"p%d"}`, n, n/2))
+	}
+	s.want(t, http.StatusOK, http.MethodPost, "/v1/items/batch", `{"items":[`+strings.Join(items, ",")+`]}`)
+	version := trainedVersion(t, dir, "ials:factors=16,epochs=4")
+	if shown := succeed(t, "models", "show", version, "--dir", dir).out; !strings.Contains(shown, `"by_group": true`) {
+		t.Errorf("the lineage: %s", shown)
+	}
+	succeed(t, "models", "promote", version, "--dir", dir)
+	s.want(t, http.StatusAccepted, http.MethodPost, "/v1/events", `{"user":"newcomer","item":"i65","kind":"view"}`)
+	oneOfEach := func(what string) {
+		t.Helper()
+		waitFor(t, what, func() bool {
+			products := map[int]bool{}
+			list := s.recommended(t, "newcomer", "?n=9")
+			for _, id := range list {
+				var n int
+				if _, err := fmt.Sscanf(id, "i%d", &n); err != nil || n < 60 || n > 79 || products[n/2] || n/2 == 32 {
+					return false
+				}
+				products[n/2] = true
+			}
+			return len(list) == 9
+		})
+	}
+	oneOfEach("one size of each of the other nine products")
+	files := strings.Fields(succeed(t, "models", "export", version, "--dir", dir, "--format", "npy", "--out", out).out)
+	if names, err := os.ReadFile(files[1]); err != nil || !strings.Contains(string(names), "p7\n") || strings.Contains(string(names), "i65\n") {
+		t.Errorf("vectors of %s, %v", names, err)
+	}
+	imported := strings.Split(succeed(t, "models", "import-vectors", files[0], "--ids", files[1], "--dir", dir, "--similarity", "dot").out, ":")[0]
+	succeed(t, "models", "promote", imported, "--dir", dir)
+	oneOfEach("the same by vectors of groups from elsewhere")
+}
+
 // TestLateItem has events come before their item: they train, they hide, and
 // once the item arrives it is recommended under its categories and filters.
 func TestLateItem(t *testing.T) {
