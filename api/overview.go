@@ -24,6 +24,7 @@ type (
 		Events     int64      `json:"events"`
 		Users      int64      `json:"users"`
 		Items      int64      `json:"items"`
+		Aliases    int64      `json:"aliases" doc:"IDs merged into users."`
 		FirstEvent *time.Time `json:"first_event,omitempty"`
 		LastEvent  *time.Time `json:"last_event,omitempty"`
 	}
@@ -115,7 +116,7 @@ func (s *Server) overview(w *recorder, r *http.Request) error {
 	body := overviewBody{
 		Version: s.cfg.Version, StartedAt: s.startedAt, Live: map[registry.Role]liveModelBody{}, Recent: []recentBody{},
 		Data: dataBody{
-			Events: counts.Events, Users: counts.Users, Items: counts.Items,
+			Events: counts.Events, Users: counts.Users, Items: counts.Items, Aliases: counts.Aliases,
 			FirstEvent: timeOrNil(counts.First), LastEvent: timeOrNil(counts.Last),
 		},
 	}

@@ -34,6 +34,7 @@ type fakeAPI struct {
 	generation int
 	checked    int    // reports asked for
 	asked      string // of the features
+	replays    int
 }
 
 // newFake starts a server with the pages and the fake API.
@@ -81,6 +82,21 @@ func (f *fakeAPI) routes() http.Handler {
 			"seq": 7, "event_id": "e7", "user": "crawler", "item": "mug", "kind": "view", "value": 1, "time": time.Now(),
 			"verdict": []string{r.URL.Query().Get("reason")}, "why": "240 events in a minute",
 		}}})
+	})
+	mux.HandleFunc("GET /v1/quarantine/rejected", f.rejected)
+	mux.HandleFunc("POST /v1/quarantine/replay", func(w http.ResponseWriter, _ *http.Request) {
+		f.replays++
+		reply := map[string]int{"rows": 6, "stored": 5, "duplicates": 0, "rejected": 1, "not_replayable": 0}
+		if f.replays == 1 {
+			reply["next"] = 6
+		}
+		answer(w, http.StatusOK, reply)
+	})
+	mux.HandleFunc("GET /v1/schema", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]any{"items": 300, "attributes": []map[string]any{
+			{"name": "brand", "types": map[string]int{"string": 300}, "filled": 300, "share": 1, "distinct": 12, "examples": []string{"Acme", "<b>Best</b>"}, "declared": map[string]any{"type": "string", "required": true}},
+			{"name": "size", "types": map[string]int{"number": 150, "string": 3}, "conflict": true, "filled": 153, "share": 0.51, "distinct": 1000, "examples": []string{"12", "XL"}},
+		}})
 	})
 	mux.HandleFunc("GET /v1/check", f.check)
 	mux.HandleFunc("GET /v1/features", f.features)
@@ -258,6 +274,14 @@ func (f *fakeAPI) cleaning(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
+func (f *fakeAPI) rejected(w http.ResponseWriter, r *http.Request) {
+	reason := cmp.Or(r.FormValue("reason"), "invalid_kind")
+	answer(w, http.StatusOK, map[string]any{"counts": map[string]int{"invalid_kind": 12, "unreadable": 3}, "dropped": 40, "rows": []map[string]any{{
+		"id": 1, "time": time.Now(), "source": "orders.csv:7", "reason": reason, "detail": `kind: "loan" is not declared (add it to kinds: in kindred.yaml)`,
+		"raw": "u42,<b>mug</b>,loan", "cut": false, "replayable": reason == "invalid_kind",
+	}}})
+}
+
 func (f *fakeAPI) overview(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now().Unix()
 	var seconds, recommendations, events, p99 []float64
@@ -275,7 +299,7 @@ func (f *fakeAPI) overview(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]any{
 		"version": "dev", "started_at": time.Now().Add(-time.Minute),
 		"data": map[string]any{
-			"events": len(f.events), "users": len(f.users), "items": len(f.items),
+			"events": len(f.events), "users": len(f.users), "items": len(f.items), "aliases": 17,
 			"first_event": f.events[0].Time, "last_event": f.events[len(f.events)-1].Time,
 		},
 		"live": map[string]any{"personal": map[string]any{

@@ -265,14 +265,26 @@ func TestTrouble(t *testing.T) {
 func TestDataShowsWhatWasFound(t *testing.T) {
 	f, srv := newFake(t)
 	b := open(t, srv.URL+"/#key="+key+"&page=data")
-	b.wait("document.querySelectorAll('.tile strong').length === 4 && document.querySelectorAll('tbody tr').length === 4")
+	b.wait("document.querySelectorAll('.tile strong').length === 5 && document.querySelectorAll('tbody tr').length === 7")
 	b.wait("document.querySelectorAll('.checked .badge').length === 2 && document.querySelector('.checked').textContent.startsWith('errors: 1, warnings: 1')")
 	if got := eval[string](b, "document.querySelector('tbody tr').innerText"); !strings.Contains(got, "bot") || !strings.Contains(got, "60") || !strings.Contains(got, "left out") {
 		t.Errorf("the first reason is %q", got)
 	}
 	b.click("button[aria-label='Examples of unjoined']")
 	b.wait("[...document.querySelectorAll('h2')].some(e => e.textContent === 'Examples: unjoined')")
+	b.click("button[aria-pressed='false']")
+	b.wait("document.querySelector('button[aria-pressed=true]').textContent === 'unreadable 3'")
+	text := eval[string](b, "document.querySelector('#main').innerText")
+	for _, want := range []string{"of 200 users", "40 older rows had to make way", "u42,<b>mug</b>,loan", "2 attributes, 1 in conflict", "number 150, string 3", "string, required", "1,000 or more"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q: %s", want, text)
+		}
+	}
+	b.do(chromedp.EmulateViewport(1280, 1300))
 	b.picture("data")
+	b.do(chromedp.EmulateViewport(1280, 900))
+	eval[bool](b, "[...document.querySelectorAll('button')].find(e => e.textContent === 'Replay').click(), true")
+	b.wait("document.querySelector('#main').innerText.includes('10 of 12 stored, 0 were here already, 2 still rejected')")
 	b.click("section button.quiet")
 	b.wait("[...document.querySelectorAll('.tile strong')].some(e => e.textContent === '1')")
 	f.mu.Lock()

@@ -29,6 +29,12 @@ func (a *aliases) of(id kindred.UserID) kindred.UserID {
 	return id
 }
 
+func (a *aliases) len() int {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return len(a.users)
+}
+
 // load reads all aliases, if there are changes.
 func (a *aliases) load(ctx context.Context) error {
 	a.reading.Lock()

@@ -19,6 +19,7 @@ import (
 // Intervals of the background work.
 const (
 	watchInterval    = time.Second
+	measureInterval  = 10 * time.Second      // to count a million items takes some 20 ms
 	exposureInterval = 20 * time.Millisecond // to write those of 100 ms at once keeps a core for 10 ms
 	flushTimeout     = 5 * time.Second       // for one batch of exposures
 )
@@ -39,9 +40,11 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 	})
 	defer warming.Wait()
-	watch, write := time.NewTicker(watchInterval), time.NewTicker(exposureInterval)
+	watch, measure, write := time.NewTicker(watchInterval), time.NewTicker(measureInterval), time.NewTicker(exposureInterval)
 	defer watch.Stop()
+	defer measure.Stop()
 	defer write.Stop()
+	s.measure()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -50,10 +53,25 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-watch.C:
 			s.watchModels(ctx)
 			s.watchStore(ctx)
+		case <-measure.C:
+			s.measure()
 		}
 	}
 	s.exposures.flush(ctx)
 	return ctx.Err()
+}
+
+// measure says how much there is of the catalogue and of aliases.
+func (s *Service) measure() {
+	states, groups, changes := s.catalogue.count(s.now(), s.measured)
+	for state, n := range states {
+		s.metrics.CatalogueItems.WithLabelValues(state).Set(float64(n))
+	}
+	if s.measured != changes {
+		s.measured = changes
+		s.metrics.CatalogueGroups.Set(float64(groups))
+	}
+	s.metrics.Aliases.Set(float64(s.aliases.len()))
 }
 
 // watchModels reloads when the registry has changed. A failed load is not

@@ -99,6 +99,7 @@ func (c *catalogue) attach(views []*view, now time.Time, swap func()) {
 		look()
 	}
 	c.views = views
+	c.changes++
 	swap()
 }
 
@@ -379,6 +380,38 @@ func (c *catalogue) get(id kindred.ItemID) (*kindred.Item, bool) {
 	defer c.mu.RUnlock()
 	item, known := c.items[id]
 	return item, known
+}
+
+// count returns how many items there are by state, how many groups, and how
+// often anything had changed; nothing to count if that is the number known.
+func (c *catalogue) count(now time.Time, known uint64) (states map[string]int, groups int, changes uint64) {
+	c.rlock(now)
+	defer c.mu.RUnlock()
+	if c.changes == known {
+		return nil, 0, known
+	}
+	states = map[string]int{"available": 0, "unavailable": 0, "deleted": len(c.deleted), "unknown": c.unknown()}
+	for _, item := range c.items {
+		if item.AvailableAt(c.at) {
+			states["available"]++
+		} else {
+			states["unavailable"]++
+		}
+	}
+	return states, len(c.groups), c.changes
+}
+
+// unknown counts what live models know and the catalogue never held. mu is held.
+func (c *catalogue) unknown() int {
+	names := map[string]bool{}
+	for _, v := range c.views {
+		for i, id := range v.items.IDs() {
+			if v.entries[i] == nil && v.variants[i] == nil && v.trained[id] == nil && !c.deleted[kindred.ItemID(id)] {
+				names[id] = true
+			}
+		}
+	}
+	return len(names)
 }
 
 // length returns how long an item takes, in seconds; 0: not known.

@@ -101,6 +101,7 @@ type Service struct {
 	storeVersion   int64
 	catalogueStale bool      // another process wrote since
 	catalogueDue   time.Time // when it may be read again
+	measured       uint64    // changes of the catalogue, when it was counted last
 }
 
 // New returns a service with everything loaded. Models that cannot be loaded

@@ -366,15 +366,21 @@ type Counts struct {
 	Items  int64 // in the catalogue or named by an event, and not deleted
 	First  time.Time
 	Last   time.Time // of the events; zero when there are none
+
+	Aliases int64 // IDs merged into users
 }
 
-// Counts returns how much there is, from one row.
+// Counts returns how much there is: from one row, but for the aliases, which
+// are counted.
 func (db *DB) Counts(ctx context.Context) (counts Counts, err error) {
 	err = db.read(ctx, "counting", func(c *conn) error {
 		s, err := readState(c)
 		counts = Counts{Events: s.events, Users: s.users, Items: s.items}
 		if s.events > 0 {
 			counts.First, counts.Last = timeOf(s.firstTime), timeOf(s.lastTime)
+		}
+		if err == nil {
+			counts.Aliases, _, err = c.queryInt("SELECT count(*) FROM aliases")
 		}
 		return err
 	})

@@ -117,7 +117,7 @@ func (m *mirror) judged(list []kindred.Event) []kindred.Event {
 }
 
 func (m *mirror) counts() store.Counts {
-	c := store.Counts{Events: int64(len(m.log)), Users: int64(len(m.users) - len(m.parents)), Items: int64(len(m.items) - len(m.gone))}
+	c := store.Counts{Events: int64(len(m.log)), Users: int64(len(m.users) - len(m.parents)), Items: int64(len(m.items) - len(m.gone)), Aliases: int64(len(m.parents))}
 	for i, e := range m.log {
 		if i == 0 || e.Time.Before(c.First) {
 			c.First = e.Time

@@ -30,6 +30,9 @@ func TestSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = startServer(t, dir, s.key)
+	waitFor(t, "the catalogue to be counted", func() bool {
+		return strings.Contains(s.want(t, http.StatusOK, http.MethodGet, "/metrics", ""), `kindred_catalogue_items{state="available"} 2`)
+	})
 	for body, want := range map[string]string{
 		`{"attributes":{"size":2}}`:                      `"body.attributes.brand","message":"is required (a string)"`,
 		`{"attributes":{"brand":"acme"}}`:                `is none of Acme, Best`,

@@ -33,6 +33,12 @@ type Metrics struct {
 	// ReloadFailures counts attempts to put a model version live that failed;
 	// the former one went on serving.
 	ReloadFailures prometheus.Counter
+	// CatalogueItems is how many items there are by state: available,
+	// unavailable, deleted, and unknown, which a live model learned of but the
+	// catalogue does not hold; CatalogueGroups how many groups of variants; Aliases
+	// how many IDs are merged into users.
+	CatalogueItems           *prometheus.GaugeVec
+	CatalogueGroups, Aliases prometheus.Gauge
 	// FeatureValues counts feature values read online, and FeatureSeconds is
 	// how long a read takes, HTTP left out.
 	FeatureValues  prometheus.Counter
@@ -78,6 +84,9 @@ func New() *Metrics {
 		}),
 		ExposuresDropped: counter("recommend_exposures_dropped_total", "Shown lists not logged because the log was behind."),
 		ReloadFailures:   counter("recommend_reload_failures_total", "Model versions that could not be put live."),
+		CatalogueItems:   gauges("catalogue_items", "Items by state.", "state"),
+		CatalogueGroups:  gauge("catalogue_groups", "Groups of variants."),
+		Aliases:          gauge("users_aliases", "IDs merged into users."),
 		FeatureValues:    counter("feature_values_total", "Feature values read online."),
 		FeatureSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: prefix + "feature_read_seconds", Help: "Time to read features, HTTP left out.", Buckets: append([]float64{5e-6, 2e-5}, buckets()...),
@@ -85,9 +94,7 @@ func New() *Metrics {
 		FeatureEntities: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: prefix + "feature_entities", Help: "Users, items and sessions that there are features of.",
 		}, []string{"entity"}),
-		FeatureFollowed: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: prefix + "feature_followed_timestamp_seconds", Help: "When the features last caught up with the log.",
-		}),
+		FeatureFollowed:    gauge("feature_followed_timestamp_seconds", "When the features last caught up with the log."),
 		FeatureChanges:     counters("feature_changed_events_total", "Events that features counted and no longer do, or now do, by which.", "outcome"),
 		FeatureBuilds:      counter("feature_builds_total", "Times that features were computed from the whole log."),
 		FeatureLogsDropped: counter("feature_logs_dropped_total", "Shown lists whose features were not kept."),
@@ -95,12 +102,11 @@ func New() *Metrics {
 
 		Checks:      gauges("check_results", "Checks of the data, by the status they came out in.", "status"),
 		CheckStatus: gauges("check_status", "1 for each check of the data, with the status it came out in.", "check", "status"),
-		CheckTime: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: prefix + "check_timestamp_seconds", Help: "When the data were checked last, in unix seconds.",
-		}),
+		CheckTime:   gauge("check_timestamp_seconds", "When the data were checked last, in unix seconds."),
 	}
 	m.Registry.MustRegister(
 		m.IngestEvents, m.RowsRejected, m.RejectedDropped, m.Verdicts, m.FlaggedUsers, m.Lists, m.ListItems, m.ListSeconds, m.ExposuresDropped, m.ReloadFailures,
+		m.CatalogueItems, m.CatalogueGroups, m.Aliases,
 		m.FeatureValues, m.FeatureSeconds, m.FeatureEntities, m.FeatureFollowed, m.FeatureChanges, m.FeatureBuilds, m.FeatureLogsDropped, m.FeatureSkew,
 		m.Checks, m.CheckStatus, m.CheckTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -117,6 +123,10 @@ func buckets() []float64 {
 
 func counter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + name, Help: help})
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + name, Help: help})
 }
 
 func gauges(name, help string, labels ...string) *prometheus.GaugeVec {

@@ -17,6 +17,9 @@ func TestMetrics(t *testing.T) {
 	m.ListSeconds.Observe(120e-6)
 	m.ExposuresDropped.Inc()
 	m.ReloadFailures.Inc()
+	m.CatalogueItems.WithLabelValues("available").Set(5)
+	m.CatalogueGroups.Set(2)
+	m.Aliases.Set(3)
 	m.FeatureValues.Add(50)
 	m.FeatureSeconds.Observe(30e-6)
 	m.FeatureEntities.WithLabelValues("user").Set(7)
@@ -30,7 +33,7 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := regexp.MustCompile(`^kindred_(ingest|recommend|feature)_[a-z_]+_(total|seconds)$|^kindred_feature_entities$|^kindred_check_(results|status|timestamp_seconds)$`)
+	own := regexp.MustCompile(`^kindred_(ingest|recommend|feature)_[a-z_]+_(total|seconds)$|^kindred_(feature_entities|catalogue_items|catalogue_groups|users_aliases)$|^kindred_check_(results|status|timestamp_seconds)$`)
 	foreign := regexp.MustCompile(`^(go|process)_`)
 	found := map[string]float64{}
 	for _, f := range families {
@@ -52,7 +55,7 @@ func TestMetrics(t *testing.T) {
 		"kindred_recommend_list_seconds": 1, "kindred_recommend_exposures_dropped_total": 1, "kindred_recommend_reload_failures_total": 1,
 		"kindred_feature_values_total": 50, "kindred_feature_read_seconds": 1, "kindred_feature_entities": 7,
 		"kindred_feature_followed_timestamp_seconds": 1.7e9, "kindred_feature_logs_dropped_total": 1, "kindred_feature_skew_total": 1,
-		"kindred_check_results": 70,
+		"kindred_check_results": 70, "kindred_catalogue_items": 5, "kindred_catalogue_groups": 2, "kindred_users_aliases": 3,
 	} {
 		if found[name] != want {
 			t.Errorf("%s is %v, want %v", name, found[name], want)
