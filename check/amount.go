@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -105,57 +106,55 @@ func (c *Collector) usersWithEvents() []*userFacts {
 	return slices.DeleteFunc(c.users.all(), func(f *userFacts) bool { return f.events == 0 })
 }
 
-func (c *Collector) rareUsers(few int32) finding {
-	var rare, all int64
+// eventsOfUsers returns how many events each user has.
+func (c *Collector) eventsOfUsers() (counts []int64) {
 	for _, f := range c.usersWithEvents() {
-		all++
-		if f.events < few {
-			rare++
-		}
+		counts = append(counts, int64(f.events))
 	}
-	if all == 0 {
-		return skip("there are no events")
-	}
-	return of(c.users.scale(rare), c.users.scale(all), nil)
+	return counts
 }
 
-func (c *Collector) rareItems(few int32) finding {
-	var rare, all int64
+func (c *Collector) eventsOfItems() (counts []int64) {
 	for _, f := range c.itemsWithEvents() {
-		all++
-		if f.events < few {
-			rare++
+		counts = append(counts, int64(f.events))
+	}
+	return counts
+}
+
+// below returns how many counts are below a bound, and what they sum up to.
+func below(counts []int64, bound int64) (n, sum int64) {
+	for _, count := range counts {
+		if count < bound {
+			n++
+			sum += count
 		}
 	}
-	if all == 0 {
-		return skip("there are no events of items")
-	}
-	return of(c.items.scale(rare), c.items.scale(all), nil)
+	return n, sum
+}
+
+func (c *Collector) rareUsers(few int64) finding {
+	counts := c.eventsOfUsers()
+	rare, _ := below(counts, few)
+	return of(c.users.scale(rare), c.users.scale(int64(len(counts))), nil).orSkip("there are no events")
+}
+
+func (c *Collector) rareItems(few int64) finding {
+	counts := c.eventsOfItems()
+	rare, _ := below(counts, few)
+	return of(c.items.scale(rare), c.items.scale(int64(len(counts))), nil).orSkip("there are no events of items")
 }
 
 func findCore(c *Collector) finding {
 	const core = 5
-	var lostUsers, users, lostItems, items int64
-	for _, f := range c.usersWithEvents() {
-		users += int64(f.events)
-		if f.events < core {
-			lostUsers += int64(f.events)
-		}
+	users, items := c.eventsOfUsers(), c.eventsOfItems()
+	_, lostUsers := below(users, core)
+	_, lostItems := below(items, core)
+	_, ofUsers := below(users, math.MaxInt64)
+	_, ofItems := below(items, math.MaxInt64)
+	if share(lostUsers, ofUsers) > share(lostItems, ofItems) {
+		return of(c.users.scale(lostUsers), c.users.scale(ofUsers), nil).about("of rare users")
 	}
-	for _, f := range c.itemsWithEvents() {
-		items += int64(f.events)
-		if f.events < core {
-			lostItems += int64(f.events)
-		}
-	}
-	switch {
-	case users == 0 || items == 0:
-		return skip("there are no events of items")
-	case share(lostUsers, users) > share(lostItems, items):
-		return of(c.users.scale(lostUsers), c.users.scale(users), nil).about("of rare users")
-	default:
-		return of(c.items.scale(lostItems), c.items.scale(items), nil).about("of rare items")
-	}
+	return of(c.items.scale(lostItems), c.items.scale(ofItems), nil).about("of rare items").orSkip("there are no events of items")
 }
 
 func findTail(c *Collector) finding {

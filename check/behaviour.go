@@ -73,10 +73,7 @@ func (c *Collector) countSessions(is func(*sessionFacts) bool) finding {
 			n++
 		}
 	}
-	if all == 0 {
-		return skip("no event names a session")
-	}
-	return of(c.sessions.scale(n), c.sessions.scale(all), nil).about(fmt.Sprintf("the longest has %d events", most))
+	return of(c.sessions.scale(n), c.sessions.scale(all), nil).about(fmt.Sprintf("the longest has %d events", most)).orSkip("no event names a session")
 }
 
 func joinChecks() []Check {
@@ -92,20 +89,14 @@ func joinChecks() []Check {
 			Figure:  "events whose request_id no list shown has, of those with one",
 			Meaning: "what they followed is not known", Advice: "send the request_id as it was answered, within the time that lists are kept (keep_exposures)",
 			find: func(c *Collector) finding {
-				if c.events.joinable == 0 {
-					return skip("no event names a list")
-				}
-				return of(c.events.unjoined, c.events.joinable, c.events.unjoinedExamples)
+				return of(c.events.unjoined, c.events.joinable, c.events.unjoinedExamples).orSkip("no event names a list")
 			},
 		},
 		{
 			Name: "exposure_empty", Group: group, Severity: Warning, Limit: 0.001, Unit: unitShare, Figure: "lists shown without an item, of all",
 			Meaning: "somebody was shown nothing", Advice: "see filters and availability; raise the number of candidates",
 			find: func(c *Collector) finding {
-				if c.shown.count == 0 {
-					return skip("no lists were shown yet")
-				}
-				return of(c.shown.empty, c.shown.count, nil)
+				return of(c.shown.empty, c.shown.count, nil).orSkip("no lists were shown yet")
 			},
 		},
 		{
@@ -123,10 +114,7 @@ func joinChecks() []Check {
 			Figure:  "impressions and events with a request_id that have no position, of all such",
 			Meaning: "the bias of positions cannot be estimated or taken out", Advice: "send the position, from 1",
 			find: func(c *Collector) finding {
-				if c.events.placeable == 0 {
-					return skip("there are no events of lists")
-				}
-				return of(c.events.placeable-c.events.placed, c.events.placeable, nil)
+				return of(c.events.placeable-c.events.placed, c.events.placeable, nil).orSkip("there are no events of lists")
 			},
 		},
 		{
@@ -134,10 +122,7 @@ func joinChecks() []Check {
 			Figure:  "events that name a list, of those wanted since the first list was shown",
 			Meaning: "models learn mostly from what models chose", Advice: "let some of the lists explore",
 			find: func(c *Collector) finding {
-				if c.events.outcomesAfterLists == 0 {
-					return skip("no lists were shown yet")
-				}
-				return of(c.events.requested, c.events.outcomesAfterLists, nil)
+				return of(c.events.requested, c.events.outcomesAfterLists, nil).orSkip("no lists were shown yet")
 			},
 		},
 	}

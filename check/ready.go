@@ -22,22 +22,13 @@ type Need struct {
 // and the least that hosted services accept (1000 interactions of 25 users
 // with two each).
 func (c *Collector) readiness() []Step {
-	var twice, often int64
-	for _, f := range c.usersWithEvents() {
-		if f.events >= 2 {
-			twice++
-		}
-		if f.events >= 5 {
-			often++
-		}
+	atLeast := func(counts []int64, n int64) int64 {
+		fewer, _ := below(counts, n)
+		return int64(len(counts)) - fewer
 	}
-	var itemsOften int64
-	for _, f := range c.itemsWithEvents() {
-		if f.events >= 5 {
-			itemsOften++
-		}
-	}
-	twice, often, itemsOften = c.users.scale(twice), c.users.scale(often), c.items.scale(itemsOften)
+	users, items := c.eventsOfUsers(), c.eventsOfItems()
+	twice, often := c.users.scale(atLeast(users, 2)), c.users.scale(atLeast(users, 5))
+	itemsOften := c.items.scale(atLeast(items, 5))
 	events := c.events.outcomes
 	steps := []Step{
 		{Name: "popular", Models: "popular", Needs: []Need{{"events", events, 1}}},

@@ -115,10 +115,7 @@ func referenceChecks() []Check {
 			Name: "item_unavailable", Group: group, Severity: Warning, Limit: 0.02, Unit: unitShare,
 			Figure:  "events of items outside of their availability, of those of items that have one",
 			Meaning: "people did something with what could not be had: the availability is wrong", Advice: "send availability with its time zone", find: func(c *Collector) finding {
-				if c.events.unavailableOf == 0 {
-					return skip("no item has a time of availability")
-				}
-				return of(c.events.unavailable, c.events.unavailableOf, c.events.unavailableExamples)
+				return of(c.events.unavailable, c.events.unavailableOf, c.events.unavailableExamples).orSkip("no item has a time of availability")
 			},
 		},
 		{

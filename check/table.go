@@ -143,6 +143,14 @@ func (f finding) about(detail string) finding {
 	return f
 }
 
+// orSkip says why there is nothing to compute a share from, if there is not.
+func (f finding) orSkip(why string) finding {
+	if f.of == 0 {
+		return skip(why)
+	}
+	return f
+}
+
 func skip(why string) finding { return finding{skipped: why} }
 
 func share(n, all int64) float64 {

@@ -146,11 +146,7 @@ func (c *Collector) countOf(kind kindred.Kind) int64 {
 }
 
 func findRefunds(c *Collector) finding {
-	bought, returned := c.countOf(kindred.Purchase), c.countOf(kindred.Refund)
-	if bought == 0 {
-		return skip("there are no purchases")
-	}
-	return of(returned, bought, nil)
+	return of(c.countOf(kindred.Refund), c.countOf(kindred.Purchase), nil).orSkip("there are no purchases")
 }
 
 func findOrphans(c *Collector) finding {
@@ -165,10 +161,7 @@ func findOrphans(c *Collector) finding {
 			orphans++
 		}
 	}
-	if refunds == 0 {
-		return skip("there are no refunds")
-	}
-	return of(c.pairs.scale(orphans), c.pairs.scale(refunds), nil)
+	return of(c.pairs.scale(orphans), c.pairs.scale(refunds), nil).orSkip("there are no refunds")
 }
 
 func findPriceJumps(c *Collector) finding {
@@ -184,13 +177,10 @@ func findPriceJumps(c *Collector) finding {
 			found = append(found, f)
 		}
 	}
-	if priced == 0 {
-		return skip(`no event tells a "price" in its context`)
-	}
 	slices.SortStableFunc(found, func(a, b *itemFacts) int { return cmp.Compare(b.high/b.low, a.high/a.low) })
 	var shown examples
 	for _, f := range found[:min(len(found), exampleLimit)] {
 		shown.add(fmt.Sprintf("%s: %g to %g", f.name, f.low, f.high))
 	}
-	return of(c.items.scale(jumps), c.items.scale(priced), shown)
+	return of(c.items.scale(jumps), c.items.scale(priced), shown).orSkip(`no event tells a "price" in its context`)
 }

@@ -88,43 +88,42 @@ func distinct(t *testing.T, list []kindred.ItemID, groupOf func(kindred.ItemID) 
 
 // TestVariantsChange follows items from group to group.
 func TestVariantsChange(t *testing.T) {
-	t.Run("by item", func(t *testing.T) { testVariantsChange(t, false) })
-	t.Run("by group", func(t *testing.T) { testVariantsChange(t, true) })
-}
-
-func testVariantsChange(t *testing.T, byGroup bool) { //nolint:revive // the case's one setting
-	w := newWorld(t)
-	w.weights.ByGroup = byGroup
-	w.view("u", "a", "b", "c") // a is liked best, c least
-	w.view("v", "a", "b")
-	w.view("w", "a")
-	w.put(kindred.Item{ID: "a", Group: "g"}, kindred.Item{ID: "b", Group: "g"}, kindred.Item{ID: "c"})
-	w.promoteAll()
-	svc := w.serve()
-	expect := func(want ...kindred.ItemID) {
-		t.Helper()
-		got := ids(ask(t, svc, recommend.Request{N: 9}))
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("got %v, want %v", got, want)
-		}
-	}
-	none := new(int64)
-	expect("a", "c")
-	change := func(items ...kindred.Item) { w.put(items...); svc.ItemsChanged(items) }
-	change(kindred.Item{ID: "a", Group: "g", Stock: none}) // the other variant stands in
-	expect("b", "c")
-	change(kindred.Item{ID: "a", Group: "g", Stock: none, Backorder: true})
-	expect("a", "c")
-	change(kindred.Item{ID: "a"})
-	expect("a", "b", "c")
-	change(kindred.Item{ID: "c", Group: "g"})
-	expect("a", "b")
-	must(t, w.store.DeleteItem(t.Context(), "b"))
-	svc.ItemDeleted("b")
-	expect("a", "c")
-	if got := ids(ask(t, w.serve(), recommend.Request{N: 9})); len(got) != 2 {
-		t.Errorf("after a start: %v", got)
+	for name, byGroup := range map[string]bool{"by item": false, "by group": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.weights.ByGroup = byGroup
+			w.view("u", "a", "b", "c") // a is liked best, c least
+			w.view("v", "a", "b")
+			w.view("w", "a")
+			w.put(kindred.Item{ID: "a", Group: "g"}, kindred.Item{ID: "b", Group: "g"}, kindred.Item{ID: "c"})
+			w.promoteAll()
+			svc := w.serve()
+			expect := func(want ...kindred.ItemID) {
+				t.Helper()
+				got := ids(ask(t, svc, recommend.Request{N: 9}))
+				slices.Sort(got)
+				if !slices.Equal(got, want) {
+					t.Errorf("got %v, want %v", got, want)
+				}
+			}
+			none := new(int64)
+			expect("a", "c")
+			change := func(items ...kindred.Item) { w.put(items...); svc.ItemsChanged(items) }
+			change(kindred.Item{ID: "a", Group: "g", Stock: none}) // the other variant stands in
+			expect("b", "c")
+			change(kindred.Item{ID: "a", Group: "g", Stock: none, Backorder: true})
+			expect("a", "c")
+			change(kindred.Item{ID: "a"})
+			expect("a", "b", "c")
+			change(kindred.Item{ID: "c", Group: "g"})
+			expect("a", "b")
+			must(t, w.store.DeleteItem(t.Context(), "b"))
+			svc.ItemDeleted("b")
+			expect("a", "c")
+			if got := ids(ask(t, w.serve(), recommend.Request{N: 9})); len(got) != 2 {
+				t.Errorf("after a start: %v", got)
+			}
+		})
 	}
 }
 

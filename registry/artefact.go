@@ -25,13 +25,11 @@ import (
 // weights and the variants of groups, then the learned shape as model writes it.
 const magic = "kindred artefact 4\n"
 
-// Artefacts written before there was any JSON in them, or of weights, or of
-// groups, open with these. They are read all the same.
-const (
-	magicPlain   = "kindred artefact 1\n"
-	magicEncoded = "kindred artefact 2\n"
-	magicWeighed = "kindred artefact 3\n"
-)
+// magics are those of all versions. An artefact of an older one has fewer of
+// the JSON parts; it is read all the same.
+func magics() []string {
+	return []string{"kindred artefact 1\n", "kindred artefact 2\n", "kindred artefact 3\n", magic}
+}
 
 // writeArtefact writes and syncs an artefact and returns its hash and size.
 func writeArtefact(path string, content *Loaded) (hash string, size int64, err error) {
@@ -102,7 +100,9 @@ func readArtefact(path, hash string) (*Loaded, error) {
 
 func decode(r *bufio.Reader) (*Loaded, error) {
 	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(r, head); err != nil || !slices.Contains([]string{magic, magicWeighed, magicEncoded, magicPlain}, string(head)) {
+	_, err := io.ReadFull(r, head)
+	version := slices.Index(magics(), string(head))
+	if err != nil || version < 0 {
 		return nil, errors.New("registry: not an artefact that this version of kindred reads (train again)")
 	}
 	items, err := decodeItems(r)
@@ -110,23 +110,8 @@ func decode(r *bufio.Reader) (*Loaded, error) {
 		return nil, err
 	}
 	content := &Loaded{Items: items}
-	if string(head) != magicPlain {
-		if err := decodeJSON(r, "encoding of users", &content.UserEncoding); err != nil {
-			return nil, err
-		}
-	}
-	if string(head) == magic || string(head) == magicWeighed {
-		if err := decodeJSON(r, "weighing", &content.Weighing); err != nil {
-			return nil, err
-		}
-		if w := content.Weighing; w != nil && w.Items != nil && len(w.Items) != items.Len() {
-			return nil, fmt.Errorf("registry: the artefact names %d items and weighs %d", items.Len(), len(w.Items))
-		}
-	}
-	if string(head) == magic {
-		if err := decodeJSON(r, "variants", &content.Variants); err != nil {
-			return nil, err
-		}
+	if err := decodeParts(r, version, content); err != nil {
+		return nil, err
 	}
 	if content.Learned, err = model.Read(r); err != nil {
 		return nil, err
@@ -136,6 +121,22 @@ func decode(r *bufio.Reader) (*Loaded, error) {
 			items.Len(), content.Learned.Items())
 	}
 	return content, nil
+}
+
+// decodeParts reads the first n JSON parts.
+func decodeParts(r *bufio.Reader, n int, content *Loaded) error {
+	for _, part := range []struct {
+		name string
+		into any
+	}{{"encoding of users", &content.UserEncoding}, {"weighing", &content.Weighing}, {"variants", &content.Variants}}[:n] {
+		if err := decodeJSON(r, part.name, part.into); err != nil {
+			return err
+		}
+	}
+	if w := content.Weighing; w != nil && w.Items != nil && len(w.Items) != content.Items.Len() {
+		return fmt.Errorf("registry: the artefact names %d items and weighs %d", content.Items.Len(), len(w.Items))
+	}
+	return nil
 }
 
 func decodeItems(r *bufio.Reader) (*dataset.Dict, error) {

@@ -107,7 +107,7 @@ func TestGroups(t *testing.T) {
 	if names, err := os.ReadFile(files[1]); err != nil || !strings.Contains(string(names), "p7\n") || strings.Contains(string(names), "i65\n") {
 		t.Errorf("vectors of %s, %v", names, err)
 	}
-	imported := strings.Split(succeed(t, "models", "import-vectors", files[0], "--ids", files[1], "--dir", dir, "--similarity", "dot").out, ":")[0]
+	imported, _, _ := strings.Cut(succeed(t, "models", "import-vectors", files[0], "--ids", files[1], "--dir", dir, "--similarity", "dot").out, ":")
 	succeed(t, "models", "promote", imported, "--dir", dir)
 	oneOfEach("the same by vectors of groups from elsewhere")
 }
