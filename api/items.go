@@ -212,10 +212,11 @@ func (s *Server) putItem(w *recorder, r *http.Request) error {
 		return err
 	}
 	var item kindred.Item
+	check := s.deps.Events.CheckItems()
 	err = s.withBody(w, r, func(body []byte) error {
 		in := newReader(body)
 		item = in.item(kindred.ItemID(id))
-		err := in.finish("item", func() []kindred.FieldError { return s.deps.Events.ValidateItem(&item) })
+		err := in.finish("item", func() []kindred.FieldError { return check.Validate(&item) })
 		if !only {
 			s.keepRefused(in, id, "")
 		}
@@ -231,6 +232,7 @@ func (s *Server) putItem(w *recorder, r *http.Request) error {
 	if err := s.deps.Items.PutItems(r.Context(), []kindred.Item{item}); err != nil {
 		return err
 	}
+	check.Stored()
 	s.deps.Live.ItemsChanged([]kindred.Item{item})
 	return answerJSON(w, http.StatusOK, newItemBody(item))
 }
@@ -314,10 +316,11 @@ func (s *Server) postItems(w *recorder, r *http.Request) error {
 	}
 	var items []kindred.Item
 	var reply putAnswer
+	check := s.deps.Events.CheckItems()
 	err = s.withBody(w, r, func(body []byte) (err error) {
 		items, reply, err = readRows(body, "items", keep, func(in *reader) (kindred.Item, string, []kindred.FieldError) {
 			item := in.item("")
-			faults := s.deps.Events.ValidateItem(&item)
+			faults := check.Validate(&item)
 			return item, string(item.ID), faults
 		})
 		return err
@@ -335,6 +338,7 @@ func (s *Server) postItems(w *recorder, r *http.Request) error {
 	if err := s.deps.Items.PutItems(r.Context(), items); err != nil {
 		return err
 	}
+	check.Stored()
 	s.deps.Live.ItemsChanged(items)
 	return answerJSON(w, http.StatusOK, reply)
 }

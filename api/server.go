@@ -79,7 +79,7 @@ type Deps struct {
 // Events is the write path.
 type Events interface {
 	Accept(ctx context.Context, events []kindred.Event) ([]ingest.Outcome, error)
-	ValidateItem(item *kindred.Item) []kindred.FieldError
+	CheckItems() *ingest.ItemCheck
 	Validate(ctx context.Context, events []kindred.Event) ([]ingest.Outcome, error)
 }
 

@@ -141,7 +141,7 @@ func (e *Engine) differences(
 // Replay judges rejected rows again, and the events that it stores; see
 // ingest.Service.Replay.
 func (e *Engine) Replay(ctx context.Context, q ingest.ReplayQuery) (ingest.Replayed, error) {
-	done, err := e.newIngest().Replay(ctx, e.Store, q)
+	done, err := ingest.New(e.ingestConfig(), e.Store).Replay(ctx, e.Store, q)
 	if err == nil && done.Stored > 0 && !q.Dry {
 		err = e.CatchUp(ctx, nil)
 	}

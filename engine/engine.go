@@ -64,19 +64,31 @@ func (e *Engine) Path(name string) string { return filepath.Join(e.Config.Dir, n
 // events.
 func (e *Engine) Import(ctx context.Context, src format.Source, opts ingest.ImportOptions) (ingest.ImportReport, error) {
 	opts.Keep = e.Store
-	report, err := ingest.Import(ctx, src, e.newIngest(), e.Store, opts)
+	accept, err := e.acceptItems(ctx)
+	if err != nil {
+		return ingest.ImportReport{}, err
+	}
+	report, err := ingest.Import(ctx, src, ingest.New(accept, e.Store), e.Store, opts)
 	if err == nil && !opts.ValidateOnly {
 		err = e.CatchUp(ctx, nil)
 	}
 	return report, err
 }
 
-func (e *Engine) newIngest(observers ...ingest.Observer) *ingest.Service {
-	return ingest.New(e.ingestConfig(), e.Store, observers...)
-}
-
 func (e *Engine) ingestConfig() ingest.Config {
 	return ingest.Config{Kinds: e.Config.CustomKinds(), Schema: e.Config.Catalogue, Catalogue: e.Store}
+}
+
+// acceptItems is ingestConfig with what is known of the types of attributes,
+// where items with others are refused.
+func (e *Engine) acceptItems(ctx context.Context) (ingest.Config, error) {
+	accept := e.ingestConfig()
+	if accept.Schema.TypeConflicts != schema.Reject {
+		return accept, nil
+	}
+	report, err := e.Schema(ctx)
+	accept.Types = report.Types()
+	return accept, err
 }
 
 // Schema returns what the items have, beside what is declared of them.

@@ -150,7 +150,10 @@ func (e *Engine) wire(ctx context.Context, listen string) (live, http.Handler, e
 	}, metrics)
 	all := live{recommender, features, verdicts, newChecker(e, metrics), ingest.NewRejections(e.Store, metrics, e.log)}
 	activity := api.NewActivity(time.Now)
-	accept := e.ingestConfig()
+	accept, err := e.acceptItems(ctx)
+	if err != nil {
+		return live{}, nil, err
+	}
 	accept.Metrics, accept.Rejections = metrics, all.rejections
 	events := ingest.New(accept, e.Store, recommender, features, activity, verdicts)
 	server, err := api.New(api.Config{Listen: listen, Hosts: e.Config.Hosts, Schema: e.Config.Catalogue, Version: e.codeVersion}, api.Deps{

@@ -95,6 +95,7 @@ type importer struct {
 	target  Target
 	opts    ImportOptions
 	report  ImportReport
+	check   *ItemCheck
 	stored  chan error
 	busy    bool
 	kept    int
@@ -110,7 +111,7 @@ type tally struct{ events, duplicates, items, users, exposures, aliases, conflic
 // on, for events keep their IDs.
 func Import(ctx context.Context, src format.Source, service *Service, target Target, opts ImportOptions) (ImportReport, error) {
 	began := time.Now()
-	im := &importer{src: src, service: service, target: target, opts: opts, stored: make(chan error, 1)}
+	im := &importer{src: src, service: service, target: target, opts: opts, check: service.CheckItems(), stored: make(chan error, 1)}
 	im.report = ImportReport{
 		Rejected: map[string]int64{}, Examples: map[string][]format.Reject{}, Kinds: map[kindred.Kind]int64{}, Mapping: src.Mapping(),
 	}
@@ -233,7 +234,7 @@ func (im *importer) add(b *importedRows, row format.Row) *format.Reject {
 			b.events, b.places = append(b.events, *row.Event), append(b.places, place{row.File, row.Line})
 		}
 	case row.Item != nil:
-		if faults = im.service.ValidateItem(row.Item); len(faults) == 0 {
+		if faults = im.check.Validate(row.Item); len(faults) == 0 {
 			b.items = append(b.items, *row.Item)
 		}
 	case row.User != nil:

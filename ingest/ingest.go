@@ -40,6 +40,7 @@ type Config struct {
 	Now       func() time.Time // nil: time.Now
 	Metrics   *metric.Metrics  // nil: not counted
 	Schema    schema.Settings  // what is declared of items
+	Types     schema.Types     // that attributes have; needed where the schema rejects conflicts
 	Catalogue Catalogue        // needed where the schema rejects unknown items
 
 	Rejections *Rejections // takes the events that Accept refuses; nil: they are not kept
@@ -75,6 +76,7 @@ type Service struct {
 	kinds     map[kindred.Kind]bool
 	log       Log
 	observers []Observer
+	types     attributeTypes
 }
 
 // New returns a service that stores in log.
@@ -91,7 +93,10 @@ func New(cfg Config, log Log, observers ...Observer) *Service {
 	if cfg.Metrics == nil {
 		cfg.Metrics = metric.New()
 	}
-	return &Service{cfg: cfg, kinds: knownKinds(cfg.Kinds), log: log, observers: observers}
+	s := &Service{cfg: cfg, kinds: knownKinds(cfg.Kinds), log: log, observers: observers}
+	s.types.known = map[string]kindred.AttributeType{}
+	s.types.learn(cfg.Types)
+	return s
 }
 
 // Status is what became of an event.

@@ -108,15 +108,6 @@ func (s *Service) kind(f *faults, kind kindred.Kind) {
 	}
 }
 
-// ValidateItem reports every fault of an item, by field, those against the
-// declared schema included.
-func (s *Service) ValidateItem(i *kindred.Item) []kindred.FieldError {
-	if faults := ValidateItem(i); len(faults) > 0 {
-		return faults
-	}
-	return s.cfg.Schema.Check(i)
-}
-
 // ValidateItem reports every fault of an item, by field, whatever is declared.
 func ValidateItem(i *kindred.Item) []kindred.FieldError {
 	var f faults

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"hash/fnv"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -41,6 +42,29 @@ type Attribute struct {
 	FirstSeen *time.Time       `json:"first_seen,omitempty" doc:"When the first of the items that have it was stored as it is."`
 	Declared  *Declared        `json:"declared,omitempty"`
 	Faulty    int64            `json:"faulty,omitempty" doc:"Items stored before it was declared that are not so."`
+}
+
+// Types are the types of items' attributes, by name.
+type Types map[string]kindred.AttributeType
+
+// Types returns the type that each attribute has on most items; of several, the
+// first by name.
+func (r *Report) Types() Types {
+	types := Types{}
+	for i := range r.Attributes {
+		a := &r.Attributes[i]
+		if a.Field {
+			continue
+		}
+		most := int64(0)
+		for _, name := range slices.Sorted(maps.Keys(a.Types)) {
+			if a.Types[name] > most {
+				most = a.Types[name]
+				types[a.Name], _ = typeOf(name)
+			}
+		}
+	}
+	return types
 }
 
 // Inference gathers what items have, in a few kilobytes an attribute.

@@ -29,6 +29,9 @@ type Settings struct {
 	// Undeclared says what becomes of items with other attributes: accept or
 	// reject.
 	Undeclared string `yaml:"undeclared"`
+	// TypeConflicts says what becomes of items that have an attribute as another
+	// type than those before them: accept or reject.
+	TypeConflicts string `yaml:"type_conflicts"`
 	// UnknownItems says what becomes of events of items that are not in the
 	// catalogue: accept, so that they count once the item arrives, or reject.
 	UnknownItems string `yaml:"unknown_items"`
@@ -44,7 +47,9 @@ type Declared struct {
 }
 
 // Defaults returns settings that accept everything.
-func Defaults() Settings { return Settings{Undeclared: Accept, UnknownItems: Accept} }
+func Defaults() Settings {
+	return Settings{Undeclared: Accept, TypeConflicts: Accept, UnknownItems: Accept}
+}
 
 // Validate reports every fault of the settings.
 func (s *Settings) Validate() error {
@@ -52,7 +57,7 @@ func (s *Settings) Validate() error {
 	fault := func(format string, args ...any) {
 		faults = append(faults, kindred.Errorf(kindred.Invalid, format, args...))
 	}
-	for name, value := range map[string]string{"undeclared": s.Undeclared, "unknown_items": s.UnknownItems} {
+	for name, value := range map[string]string{"undeclared": s.Undeclared, "type_conflicts": s.TypeConflicts, "unknown_items": s.UnknownItems} {
 		if value != Accept && value != Reject {
 			fault("%s: %q is neither accept nor reject", name, value)
 		}
@@ -85,6 +90,12 @@ func types() []string {
 		names = append(names, t.String())
 	}
 	return names
+}
+
+// AttributeType is the type that is declared.
+func (d *Declared) AttributeType() kindred.AttributeType {
+	kind, _ := typeOf(d.Type)
+	return kind
 }
 
 func typeOf(name string) (kindred.AttributeType, bool) {

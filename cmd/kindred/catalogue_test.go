@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -23,8 +22,7 @@ func TestSchema(t *testing.T) {
 	if r := succeed(t, "schema", "--dir", dir); !strings.Contains(r.out, "number | string") || !strings.Contains(r.out, "size has different types") {
 		t.Errorf("kindred schema: %s", r.out)
 	}
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	_ = s.cmd.Wait()
+	s.stop(t)
 	config := "catalogue:\n  attributes:\n    brand: {type: string, required: true, values: [Acme, Best]}\n    size: {type: number, min: 1}\n  undeclared: reject\n  unknown_items: reject\n"
 	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -59,6 +57,25 @@ func TestSchema(t *testing.T) {
 	items := writeFile(t, "items.csv", 3, func(i int) string { return []string{"item,brand,size", "d,Acme,3", "e,Other,3"}[i] })
 	r := succeed(t, "import", "csv", items, "--dir", dir)
 	if !strings.Contains(r.out, "1 items") || !strings.Contains(r.out, "invalid_attributes") {
+		t.Errorf("import: %s", r.out)
+	}
+	s.stop(t)
+	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte("catalogue: {type_conflicts: reject}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = startServer(t, dir, s.key)
+	got = s.want(t, http.StatusOK, http.MethodPost, "/v1/items/batch",
+		`{"items":[{"id":"f","attributes":{"brand":7}},{"id":"g","attributes":{"new":1}},{"id":"h","attributes":{"new":"one"}},{"id":"i","attributes":{"new":2}}]}`)
+	if !strings.Contains(got, `"stored":2,"rejected":2`) || !strings.Contains(got, "is a number, and of other items a string") || !strings.Contains(got, "is a string, and of other items a number") {
+		t.Errorf("types in conflict: %s", got)
+	}
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/j?validate_only=true", `{"attributes":{"other":true}}`)
+	s.want(t, http.StatusOK, http.MethodPut, "/v1/items/j", `{"attributes":{"other":"yes"}}`)
+	s.want(t, http.StatusUnprocessableEntity, http.MethodPut, "/v1/items/k", `{"attributes":{"other":true}}`)
+	items = writeFile(t, "conflict.jsonl", 2, func(i int) string {
+		return []string{`{"item":"l","title":"L","other":"no"}`, `{"item":"m","title":"M","other":5}`}[i]
+	})
+	if r := succeed(t, "import", "jsonl", items, "--dir", dir); !strings.Contains(r.out, "1 items") || !strings.Contains(r.out, "invalid_attributes") {
 		t.Errorf("import: %s", r.out)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "kindred.yaml"), []byte("catalogue: {attributes: {a: {type: colour}}, undeclared: no}\n"), 0o600); err != nil {

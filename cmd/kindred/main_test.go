@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -101,6 +102,15 @@ func startServer(t *testing.T, dir, key string) *server {
 		key = regexp.MustCompile(`kd_[A-Za-z0-9]+`).FindString(string(said))
 	}
 	return &server{cmd: cmd, url: url, key: key}
+}
+
+// stop stops the server, which ends what it does first.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.cmd.Wait()
 }
 
 // call makes a request and returns status and body.
