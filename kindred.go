@@ -101,6 +101,13 @@ func (i *Item) Cost() float64 {
 	return i.Price
 }
 
+// Price is what was asked for an item from a moment on.
+type Price struct {
+	Item ItemID
+	From time.Time
+	Cost float64 // see Item.Cost
+}
+
 // AvailableAt says whether the item may be recommended at that moment:
 // AvailableFrom is inclusive, AvailableUntil exclusive, and there must be a
 // piece left, if they are counted, unless it can be ordered nevertheless.

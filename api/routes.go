@@ -65,7 +65,7 @@ type (
 
 func (s *Server) routes() []route {
 	return slices.Concat(
-		s.recommendRoutes(), s.eventRoutes(), s.withdrawRoutes(), s.itemRoutes(), s.schemaRoutes(), s.userRoutes(), s.aliasRoutes(), s.modelRoutes(),
+		s.recommendRoutes(), s.eventRoutes(), s.withdrawRoutes(), s.itemRoutes(), s.priceRoutes(), s.schemaRoutes(), s.userRoutes(), s.aliasRoutes(), s.modelRoutes(),
 		s.featureRoutes(), s.exportRoutes(), s.cleaningRoutes(), s.rejectedRoutes(), s.checkRoutes(), s.operateRoutes(),
 		[]route{
 			{

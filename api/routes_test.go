@@ -57,6 +57,8 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v1/items/cup", ScopeRead, "", 404, `"request_id":`},
 
 		{"PUT", "/v1/users/u1", ScopeWrite, `{"attributes":{"age":30}}`, 200, `{"id":"u1","attributes":{"age":30},"updated_at":"2026-03-01T12:00:00Z"}`},
+		{"GET", "/v1/items/mug/prices?limit=1", ScopeRead, "", 200, `{"prices":[{"from":"2026`},
+		{"GET", "/v1/items/none/prices", ScopeRead, "", 200, `{"prices":[]}`},
 		{"GET", "/v1/users/u1", ScopeRead, "", 200, `"age":30`},
 		{"POST", "/v1/users/batch", ScopeWrite, `{"users":[{"id":"u8"},{"id":"u9","attributes":{"vip":true}}]}`, 200, `{"stored":2,"rejected":0,"results":[]}`},
 		{"GET", "/v1/users?limit=1&q=u", ScopeAdmin, "", 200, `"next":"u1"`},

@@ -108,6 +108,7 @@ type Items interface {
 	Item(ctx context.Context, id kindred.ItemID) (kindred.Item, error)
 	Items(ctx context.Context, q store.ItemQuery) ([]kindred.Item, error)
 	DeleteItem(ctx context.Context, id kindred.ItemID) error
+	Prices(ctx context.Context, item kindred.ItemID, limit int) ([]kindred.Price, error)
 }
 
 // Withdrawals is where events are taken back.

@@ -152,7 +152,7 @@ func (e *Engine) trainSettings(candidates []train.Candidate) (train.Settings, er
 		candidates, err = e.Config.Candidates()
 	}
 	return train.Settings{
-		Dataset: e.Config.Dataset(), Positions: e.Config.Signals.Debias.Estimate, Exposures: source{e.Store},
+		Dataset: e.Config.Dataset(), Positions: e.Config.Signals.Debias.Estimate, Exposures: source{e.Store}, Prices: e.Store,
 		Signals: e.Config.Alternatives(), Candidates: candidates,
 		Metric: e.Config.Training.Metric, Holdout: e.Config.Training.Holdout, Cut: e.Config.Training.Cut,
 		Seed: e.Config.Training.Seed, Keep: e.Config.Training.Keep,

@@ -30,6 +30,7 @@ var (
 	_ check.Source     = source{}
 	_ train.Source     = source{}
 	_ train.Exposures  = source{}
+	_ train.Prices     = (*store.DB)(nil)
 	_ api.Events       = (*ingest.Service)(nil)
 	_ api.Recommender  = (*recommend.Service)(nil)
 	_ api.Live         = live{}

@@ -57,7 +57,7 @@ func (db *DB) PutItems(ctx context.Context, items []kindred.Item) error {
 		}
 	}
 	return db.write(ctx, "storing items", len(rows), func(w *writer) error {
-		for _, row := range rows {
+		for i, row := range rows {
 			stage, known, err := w.conn.queryInt("SELECT stage FROM items WHERE name = ?", row[0])
 			if err != nil {
 				return err
@@ -66,6 +66,9 @@ func (db *DB) PutItems(ctx context.Context, items []kindred.Item) error {
 				w.state.items++
 			}
 			if _, err := w.conn.exec(upsertItem, row...); err != nil {
+				return err
+			}
+			if err := w.recordPrice(string(items[i].ID), intOf(row[7]), items[i].Cost()); err != nil {
 				return err
 			}
 		}

@@ -196,7 +196,39 @@ func TestRepeatsAndRevenue(t *testing.T) {
 		if got := r.Judged[0].Metrics.Estimates["revenue@20"].Mean; got != want || r.Cases != 1 {
 			t.Errorf("repeats %v: revenue %g of %d users, want %g of 1", repeats, got, r.Cases, want)
 		}
+		s.Prices = asked{{Item: "a", From: start, Cost: 7}, {Item: "b", From: start.Add(time.Minute), Cost: 1}, {Item: "b", From: cut.Add(time.Minute), Cost: 4}, {Item: "b", From: cut.Add(time.Hour), Cost: 9}}
+		if r, err = Judge(t.Context(), s, till{events, nil}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Judged[0].Metrics.Estimates["revenue@20"].Mean; got != want-2*5+2*4 {
+			t.Errorf("repeats %v: revenue %g at the prices of the time", repeats, got)
+		}
 	}
+}
+
+// TestCosts takes the price of the moment, or the first that is known.
+func TestCosts(t *testing.T) {
+	c := costs{"a": asked{{Item: "a", From: start, Cost: 1}, {Item: "a", From: start.Add(time.Hour), Cost: 2}}}
+	for ahead, want := range map[time.Duration]float64{-time.Hour: 1, 0: 1, time.Hour - 1: 1, time.Hour: 2, 9 * time.Hour: 2} {
+		if got := c.at("a", start.Add(ahead)); got != want {
+			t.Errorf("%v ahead it costs %g, want %g", ahead, got, want)
+		}
+	}
+	if got := c.at("b", start); got != 0 {
+		t.Errorf("what nobody priced costs %g", got)
+	}
+}
+
+// asked are prices.
+type asked []kindred.Price
+
+func (a asked) ScanPrices(_ context.Context, fn func(kindred.Price) error) error {
+	for _, p := range a {
+		if err := fn(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // till is a source of events whose items have prices.

@@ -4,27 +4,30 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"time"
 
 	"kindred"
 	"kindred/dataset"
 )
 
+// Prices is where training finds what was asked for items.
+type Prices interface {
+	// ScanPrices calls fn with the prices of item after item, the earliest first.
+	ScanPrices(ctx context.Context, fn func(kindred.Price) error) error
+}
+
 // addGains says what each relevant item of the hold-out is worth: the money
 // that the user's purchases of it from the cut on came to, pieces times the
-// price in the event's context ("price") or, where it has none, the item's.
+// price in the event's context ("price") or, where it has none, the item's at
+// the time.
 // Where nothing was bought for money, nothing is said. It reads the events
 // once more, so that learning needs no memory for them.
 func (r *run) addGains(ctx context.Context, holdout *dataset.Holdout) error {
 	if holdout.Cut.IsZero() {
 		return nil
 	}
-	prices := map[kindred.ItemID]float64{}
-	err := r.from.ScanItems(ctx, func(item *kindred.Item) error {
-		if cost := item.Cost(); cost > 0 {
-			prices[item.ID] = cost
-		}
-		return nil
-	})
+	costs, err := r.costs(ctx)
 	if err != nil {
 		return fmt.Errorf("train: reading prices: %w", err)
 	}
@@ -40,7 +43,7 @@ func (r *run) addGains(ctx context.Context, holdout *dataset.Holdout) error {
 		}
 		price, said := eventPrice(e)
 		if !said {
-			price = prices[e.Item]
+			price = costs.at(e.Item, e.Time)
 		}
 		*gain += float32(e.Value * price)
 		earned = earned || price > 0
@@ -55,6 +58,37 @@ func (r *run) addGains(ctx context.Context, holdout *dataset.Holdout) error {
 		}
 	}
 	return nil
+}
+
+// costs are what was asked for items, the earliest first.
+type costs map[kindred.ItemID][]kindred.Price
+
+func (r *run) costs(ctx context.Context) (costs, error) {
+	all := costs{}
+	add := func(p kindred.Price) error {
+		all[p.Item] = append(all[p.Item], p)
+		return nil
+	}
+	if r.Prices != nil {
+		return all, r.Prices.ScanPrices(ctx, add)
+	}
+	return all, r.from.ScanItems(ctx, func(item *kindred.Item) error { return add(kindred.Price{Item: item.ID, Cost: item.Cost()}) })
+}
+
+// at returns what was asked for an item at a moment; before anything is known,
+// what is known first; 0 if nothing is.
+func (c costs) at(item kindred.ItemID, t time.Time) float64 {
+	known := c[item]
+	later, _ := slices.BinarySearchFunc(known, t, func(p kindred.Price, t time.Time) int {
+		if p.From.After(t) {
+			return 1
+		}
+		return -1
+	})
+	if len(known) == 0 {
+		return 0
+	}
+	return known[max(0, later-1)].Cost
 }
 
 // caseGains are the gains of one case, by item.

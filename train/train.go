@@ -24,6 +24,7 @@ type Settings struct {
 	Dataset     dataset.Settings
 	Positions   PositionMethod // estimates Dataset.Debias.Curve, if set
 	Exposures   Exposures      // needed for that alone
+	Prices      Prices         // what items cost when they were bought; nil: what they cost now
 	Signals     []Alternative  // other ways to weigh events; Run takes what validation says is best
 	Candidates  []Candidate    // popularity is added if it is not among them
 	Metric      string         // decides: "ndcg@20"
