@@ -65,14 +65,16 @@ type costs map[kindred.ItemID][]kindred.Price
 
 func (r *run) costs(ctx context.Context) (costs, error) {
 	all := costs{}
-	add := func(p kindred.Price) error {
-		all[p.Item] = append(all[p.Item], p)
-		return nil
-	}
 	if r.Prices != nil {
-		return all, r.Prices.ScanPrices(ctx, add)
+		return all, r.Prices.ScanPrices(ctx, func(p kindred.Price) error {
+			all[p.Item] = append(all[p.Item], p)
+			return nil
+		})
 	}
-	return all, r.from.ScanItems(ctx, func(item *kindred.Item) error { return add(kindred.Price{Item: item.ID, Cost: item.Cost()}) })
+	return all, r.from.ScanItems(ctx, func(item *kindred.Item) error {
+		all[item.ID] = []kindred.Price{{Item: item.ID, Cost: item.Cost()}}
+		return nil
+	})
 }
 
 // at returns what was asked for an item at a moment; before anything is known,
