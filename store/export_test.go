@@ -28,3 +28,14 @@ func (db *DB) LimitPages(ctx context.Context, pages int64) error {
 		return err
 	}})
 }
+
+// Write has the writer do something in a transaction of its own.
+func (db *DB) Write(ctx context.Context, do func()) error {
+	return db.write(ctx, "testing", 1, func(*writer) error {
+		do()
+		return nil
+	})
+}
+
+// Queued returns how many jobs wait for the writer.
+func (db *DB) Queued() int { return len(db.jobs) }

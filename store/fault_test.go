@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -431,5 +432,43 @@ func TestDataVersion(t *testing.T) {
 	}
 	if version() == before {
 		t.Error("another's write does not show")
+	}
+}
+
+// TestCancelledWrite expects a caller whose context ends to wait for what the
+// writer does for it, and what has not begun never to be done.
+func TestCancelledWrite(t *testing.T) {
+	db := open(t, ":memory:")
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	result := 0 // of the first caller, who reads it once it is answered
+	go func() {
+		ended <- db.Write(ctx, func() {
+			close(begun)
+			<-goOn
+			result = 1
+		})
+	}()
+	<-begun
+	second, giveUp := context.WithCancel(t.Context())
+	giveUp()
+	waiting := make(chan error, 1)
+	go func() { waiting <- db.Write(second, func() { t.Error("what was given up was done") }) }()
+	if err := <-waiting; !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller who gave up got %v", err)
+	}
+	third, giveUpLate := context.WithCancel(t.Context())
+	go func() { waiting <- db.Write(third, func() { t.Error("what was given up in the queue was done") }) }()
+	for db.Queued() == 0 {
+		runtime.Gosched()
+	}
+	giveUpLate()
+	if err := <-waiting; !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller who gave up in the queue got %v", err)
+	}
+	cancel()
+	close(goOn)
+	if err := <-ended; err != nil || result != 1 {
+		t.Errorf("a caller whose write was under way got %v and %d", err, result)
 	}
 }

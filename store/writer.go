@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"kindred"
 )
@@ -28,10 +29,13 @@ type job struct {
 	alone bool // does not write and wants no transaction
 	do    func(*writer) error
 	done  chan error
+	taken atomic.Bool // by the writer, or by the caller who gives up
 }
 
 // write has the writer do something in a transaction, and returns when it has
-// reached the disk. If ctx ends first the outcome is not known.
+// reached the disk. If ctx ends before the writer has begun, nothing is done;
+// later the outcome is waited for, for do may still write to what its caller
+// holds.
 func (db *DB) write(ctx context.Context, doing string, rows int, do func(*writer) error) error {
 	return db.submit(ctx, &job{doing: doing, rows: rows, do: do})
 }
@@ -48,8 +52,19 @@ func (db *DB) submit(ctx context.Context, j *job) error {
 	case err := <-j.done:
 		return explain(j.doing, err)
 	case <-ctx.Done():
-		return ctx.Err()
+		if j.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		return explain(j.doing, <-j.done)
 	}
+}
+
+// begin says whether the job is still to be done.
+func (j *job) begin() error {
+	if !j.taken.CompareAndSwap(false, true) {
+		return context.Cause(j.ctx)
+	}
+	return j.ctx.Err()
 }
 
 func (db *DB) enqueue(j *job) error {
@@ -154,7 +169,11 @@ func (w *writer) run(jobs <-chan *job, done chan<- struct{}) {
 func (w *writer) commitGroup(group []*job) {
 	group = slices.DeleteFunc(group, func(j *job) bool {
 		if j.alone {
-			j.done <- guard(func() error { return j.do(w) })
+			err := j.begin()
+			if err == nil {
+				err = guard(func() error { return j.do(w) })
+			}
+			j.done <- err
 		}
 		return j.alone
 	})
@@ -183,7 +202,7 @@ func (w *writer) commitGroup(group []*job) {
 // having done nothing.
 func (w *writer) doAll(group []*job, told []bool) error {
 	for i, j := range group {
-		err := j.ctx.Err()
+		err := j.begin()
 		if err == nil {
 			err = j.do(w)
 			if kind := kindred.KindOf(err); err != nil && (kind == kindred.Internal || kind == kindred.Unavailable) {
